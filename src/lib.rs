@@ -2,7 +2,6 @@
 
 pub mod ingress;
 pub mod access;
-pub mod guard;
 pub mod cache;
 pub mod embed;
 pub mod route;
@@ -16,3 +15,7 @@ pub mod telemetry;
 pub mod diagnostics;
 pub mod demo;
 pub mod cli;
+pub mod clock;
+pub mod error;
+pub mod exchange;
+pub mod guard;

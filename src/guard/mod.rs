@@ -1,9 +1,26 @@
 //! 1 and 4: one engine, two gates.
+//!
+//! Rules find and say what they want done; a gate decides, and what has passed a gate is of a type that only that gate can make.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+pub mod checks;
+mod input;
+mod output;
+pub mod proof;
+mod redact;
+pub mod rules;
+mod stream;
+pub mod verdict;
+
+pub use input::{InputGate, Screening};
+pub use output::{Clearing, OutputGate};
+pub use proof::{Cleared, Complete, Screened, Stored};
+pub use stream::{Broken, ClearedStream, Ending, OnEnd, StreamGate};
+pub use verdict::{Action, Block, Gate};
+
 /// Which rules guard.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Whether the rules that ship with Lockgate are active.
     pub builtin: bool,

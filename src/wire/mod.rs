@@ -1,1 +1,13 @@
-//! (to come)
+//! Shapes without behaviour: what travels on the OpenAI wire, and how to read it without changing it.
+
+pub mod assemble;
+pub mod json;
+pub mod replay;
+pub mod request;
+pub mod response;
+pub mod sse;
+pub mod text;
+
+pub use json::Json;
+pub use request::{Endpoint, Request};
+pub use text::{Role, Text};

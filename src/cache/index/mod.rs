@@ -1,0 +1,72 @@
+//! Nearest vectors of one partition.
+
+use std::fmt;
+
+mod flat;
+
+pub use flat::Flat;
+
+/// Names an entry within its index.
+pub type Id = u64;
+
+/// A set of vectors of length 1, asked for those nearest to another. The flat index is the oracle for every other.
+pub trait VectorIndex: Send + Sync + fmt::Debug {
+    /// Adds a vector; one that is not finite is refused with `false`.
+    fn insert(&mut self, id: Id, vector: &[f32]) -> bool;
+
+    /// Takes a vector out; `false` if it was not there.
+    fn remove(&mut self, id: Id) -> bool;
+
+    /// The `count` nearest, nearest first, with their cosine similarity.
+    fn nearest(&self, vector: &[f32], count: usize) -> Vec<(Id, f32)>;
+
+    /// How many vectors there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool;
+}
+
+#[cfg(test)]
+pub(super) mod conformance {
+    //! What holds for every index.
+
+    use super::*;
+
+    /// Vectors of length 1 that are the same on every run.
+    pub(in crate::cache) fn vector(seed: u64) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / 16_777_216.0 - 0.5
+        };
+        let vector: Vec<f32> = (0..crate::embed::DIMENSIONS).map(|_| next()).collect();
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        vector.into_iter().map(|x| x / length).collect()
+    }
+
+    pub(in crate::cache) fn holds(mut index: impl VectorIndex) {
+        assert!(index.is_empty() && index.nearest(&vector(1), 3).is_empty());
+        for id in 0..200 {
+            assert!(index.insert(id, &vector(id)));
+        }
+        for id in 0..200 {
+            let found = index.nearest(&vector(id), 2);
+            assert_eq!(found[0].0, id, "every entry finds itself");
+            assert!((found[0].1 - 1.0).abs() < 1e-3 && found[1].1 <= found[0].1);
+        }
+        for id in (0..200).step_by(2) {
+            assert!(index.remove(id) && !index.remove(id));
+        }
+        assert_eq!(index.len(), 100);
+        for id in 0..200 {
+            let own = index.nearest(&vector(id), 1)[0].0 == id;
+            assert_eq!(own, id % 2 == 1, "what was removed is not found, what was not is");
+        }
+        assert!(!index.insert(500, &[f32::NAN; crate::embed::DIMENSIONS]), "a vector that is not finite is refused");
+        assert!(index.insert(1, &vector(900)), "an id may be given a new vector");
+        assert_eq!((index.nearest(&vector(900), 1)[0].0, index.len()), (1, 100));
+    }
+}

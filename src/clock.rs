@@ -1,0 +1,15 @@
+//! The only `now()`. Everything that measures or expires asks here, so that tests can see what reads the time.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// The monotonic time, for durations and deadlines.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Seconds since the Unix epoch, for what is shown to people or leaves the process.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

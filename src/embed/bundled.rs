@@ -1,0 +1,77 @@
+//! The engine that is always there: rten, pure Rust.
+
+use std::{borrow::Cow, sync::Arc};
+
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
+use rten_tensor::{AsView, Layout, NdTensor, NdTensorView};
+
+use super::{DIMENSIONS, EmbedError, Embedder, Embedding, ModelFiles, pool, tokens::Tokens256};
+
+/// The model in rten, its weights packed once for the matrix kernels.
+pub struct Bundled {
+    tokens: Tokens256,
+    model: Model,
+    inputs: [NodeId; 3],
+    output: NodeId,
+    run: RunOptions,
+}
+
+impl std::fmt::Debug for Bundled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bundled").finish_non_exhaustive()
+    }
+}
+
+impl Bundled {
+    /// Loads tokenizer and graph.
+    pub fn load(files: &ModelFiles) -> Result<Self, EmbedError> {
+        let mut options = ModelOptions::with_all_ops();
+        options.prepack_weights(true);
+        let model = match files.graph() {
+            Cow::Borrowed(bytes) => options.load_static_slice(bytes),
+            Cow::Owned(bytes) => options.load(bytes),
+        }
+        .map_err(|error| files.error(error))?;
+        let node = |name: &str| model.node_id(name).map_err(|_| files.error(format!("the graph has no `{name}`")));
+        let inputs = [node("input_ids")?, node("attention_mask")?, node("token_type_ids")?];
+        let output = node("last_hidden_state")?;
+        // Prompts run side by side, each on one thread: a short prompt gains nothing from being split.
+        let run = RunOptions::default().with_thread_pool(Some(Arc::new(ThreadPool::with_num_threads(1))));
+        Ok(Self { tokens: Tokens256::load(files)?, model, inputs, output, run })
+    }
+}
+
+impl Embedder for Bundled {
+    fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
+        let tokens = self.tokens.of(text)?;
+        let count = tokens.ids.len();
+        let failed = |reason: String| EmbedError::Inference(reason);
+        let ids: Vec<i32> = tokens.ids.iter().map(|&id| i32::try_from(id).unwrap_or(0)).collect();
+        let (ones, zeros) = (vec![1_i32; count], vec![0_i32; count]);
+        let [id, mask, kind] = self.inputs;
+        let inputs = vec![(id, input(&ids)), (mask, input(&ones)), (kind, input(&zeros))];
+        let [output] =
+            self.model.run_n(inputs, [self.output], Some(self.run.clone())).map_err(|error| failed(error.to_string()))?;
+        let hidden: NdTensor<f32, 3> = output.try_into().map_err(|error| failed(format!("{error:?}")))?;
+        if hidden.shape() != [1, count, DIMENSIONS] {
+            return Err(failed(format!("the output has shape {:?}", hidden.shape())));
+        }
+        let token_vectors = hidden.to_vec();
+        Ok(Embedding {
+            vector: pool(&token_vectors),
+            token_vectors,
+            tokens: count,
+            truncated: tokens.truncated,
+            unknown: tokens.unknown,
+        })
+    }
+
+    fn name(&self) -> &'static str {
+        "rten"
+    }
+}
+
+/// One prompt's row of numbers, borrowed.
+fn input(numbers: &[i32]) -> ValueOrView<'_> {
+    NdTensorView::from_data([1, numbers.len()], numbers).into()
+}

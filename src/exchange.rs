@@ -1,0 +1,141 @@
+//! What travels with one request: ids, tenant, timings, and the notes that become headers, log line and metrics.
+
+use std::time::{Duration, Instant};
+
+use crate::clock;
+
+/// Whose cache entries a request may see. A hash, so that it can be part of a key without being a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tenant(pub [u8; 16]);
+
+/// What the cache did, in the words of the Portkey wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheStatus {
+    /// Nothing that may be served was found; the upstream answered.
+    Miss,
+    /// The same request was answered before.
+    Hit,
+    /// A request that means the same was answered before.
+    SemanticHit,
+    /// The client asked for a fresh answer, which replaces its own entry.
+    Refresh,
+    /// The cache had no part in this request.
+    Disabled,
+}
+
+impl CacheStatus {
+    /// The value of `x-portkey-cache-status`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Miss => "MISS",
+            Self::Hit => "HIT",
+            Self::SemanticHit => "SEMANTIC HIT",
+            Self::Refresh => "REFRESH",
+            Self::Disabled => "DISABLED",
+        }
+    }
+}
+
+/// Why a request was compared exactly only, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bypass {
+    /// The configuration says so.
+    Configured,
+    /// The client asked not to be answered from the cache or not to be stored.
+    Client,
+    /// The endpoint's answers are compared exactly only.
+    Endpoint,
+    /// The last message is not a user's text alone.
+    NotText,
+    /// The text is longer than the model reads.
+    TooLong,
+    /// The model does not know the words.
+    UnknownWords,
+    /// The embedding queue was full.
+    Busy,
+    /// The embedding engine failed.
+    EngineFailed,
+}
+
+impl Bypass {
+    /// The word used in header, log and metric.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Configured => "configured",
+            Self::Client => "client",
+            Self::Endpoint => "endpoint",
+            Self::NotText => "not-text",
+            Self::TooLong => "too-long",
+            Self::UnknownWords => "unknown-words",
+            Self::Busy => "busy",
+            Self::EngineFailed => "engine-failed",
+        }
+    }
+}
+
+/// What a rule did to this request or its answer. Never the text that it matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleNote {
+    /// The rule's id.
+    pub rule: String,
+    /// `block`, `warn` or `replace`.
+    pub action: &'static str,
+}
+
+/// Where the time of a request went.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timings {
+    /// Embedding, waiting for a thread included.
+    pub embed: Option<Duration>,
+    /// From the upstream call to its response head.
+    pub upstream: Option<Duration>,
+}
+
+/// One request on its way.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Echoed or made; joins log lines, headers and the client's own traces.
+    pub trace_id: String,
+    /// Whose request.
+    pub tenant: Tenant,
+    /// When its head had been read.
+    pub started: Instant,
+    /// What the cache did.
+    pub cache: CacheStatus,
+    /// Why the cache did less than it could.
+    pub bypass: Option<Bypass>,
+    /// The similarity of the nearest entry, if one was looked for: served or not.
+    pub similarity: Option<f32>,
+    /// The age of the answer, if it came from the cache.
+    pub age: Option<Duration>,
+    /// What the rules did.
+    pub rules: Vec<RuleNote>,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+impl Exchange {
+    /// A request that has just come in.
+    pub fn new(trace_id: String, tenant: Tenant) -> Self {
+        Self {
+            trace_id,
+            tenant,
+            started: clock::now(),
+            cache: CacheStatus::Disabled,
+            bypass: None,
+            similarity: None,
+            age: None,
+            rules: Vec::new(),
+            timings: Timings::default(),
+        }
+    }
+
+    /// Remembers what rules did, once however often they matched.
+    pub fn note_rules(&mut self, notes: Vec<RuleNote>) {
+        for note in notes {
+            if !self.rules.contains(&note) {
+                self.rules.push(note);
+            }
+        }
+    }
+}

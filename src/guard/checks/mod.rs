@@ -1,0 +1,71 @@
+//! One file per kind of check. A check finds and never decides: what happens then is the rule's action.
+
+use std::{fmt, ops::Range};
+
+mod json_schema;
+mod length;
+mod pattern;
+mod topic;
+mod validate;
+mod words;
+
+pub use json_schema::JsonSchema;
+pub use length::Length;
+pub use pattern::Pattern;
+pub use topic::Topic;
+pub use validate::Validator;
+pub use words::Words;
+
+/// What must be in a text for a check to be worth running.
+#[derive(Debug, Clone, Copy)]
+pub enum Needs<'c> {
+    /// Nothing in particular: it always runs.
+    Nothing,
+    /// At least one of these words, in any case.
+    AnyOf(&'c [String]),
+}
+
+/// A kind of match. Sync and pure.
+pub trait Check: Send + Sync + fmt::Debug {
+    /// Appends the places in `text` that match, in bytes.
+    fn find(&self, text: &str, found: &mut Vec<Range<usize>>);
+
+    /// What must be there for a match, so that most checks need not run on most texts.
+    fn needs(&self) -> Needs<'_>;
+
+    /// Whether a part of an answer says nothing about the whole: such a check waits for the end of a stream.
+    fn needs_whole_answer(&self) -> bool;
+}
+
+#[cfg(test)]
+pub(crate) mod conformance {
+    //! What holds for every check.
+
+    use super::*;
+
+    /// A text of every kind that has tripped somebody.
+    const TEXTS: [&str; 7] = ["", " ", "é🎉 plain", "{\"a\": 1}", "4111 1111 1111 1111", "a\u{0}b\r\n\t", "ünïcödé wörds everywhere"];
+
+    pub(crate) fn holds(check: &dyn Check, matching: &str) {
+        let find = |text: &str| {
+            let mut found = Vec::new();
+            check.find(text, &mut found);
+            found
+        };
+        let found = find(matching);
+        assert!(!found.is_empty(), "{check:?} does not find its own example");
+        for text in TEXTS.into_iter().chain([matching]) {
+            for span in find(text) {
+                assert!(text.get(span.clone()).is_some(), "{check:?}: {span:?} is not a place in {text:?}");
+            }
+            assert_eq!(find(text), find(text), "{check:?} is not pure");
+        }
+        if let Needs::AnyOf(words) = check.needs() {
+            let lower = matching.to_ascii_lowercase();
+            assert!(words.iter().any(|word| lower.contains(&word.to_ascii_lowercase())), "{check:?} would be skipped on its example");
+        }
+        let mut kept = vec![0..1];
+        check.find(matching, &mut kept);
+        assert_eq!(kept[0], 0..1, "{check:?} removes what others found");
+    }
+}

@@ -1,0 +1,84 @@
+//! A list of words and phrases, found as whole words in any case.
+
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+
+use super::{Check, Needs};
+
+/// A compiled word list.
+#[derive(Debug)]
+pub struct Words {
+    words: Vec<String>,
+    automaton: AhoCorasick,
+}
+
+impl Words {
+    /// Fails if the list is too large for an automaton.
+    pub fn new(words: Vec<String>) -> Result<Self, BuildError> {
+        let automaton = automaton(&words)?;
+        Ok(Self { words, automaton })
+    }
+}
+
+/// Longest match first, so that a phrase wins over the word that begins it.
+fn automaton(words: &[String]) -> Result<AhoCorasick, BuildError> {
+    AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(words)
+}
+
+/// Whether letters or digits go on to the left or the right of a match.
+fn whole_word(text: &str, span: &Range<usize>) -> bool {
+    let goes_on = |char: Option<char>| char.is_some_and(char::is_alphanumeric);
+    !goes_on(text[..span.start].chars().next_back()) && !goes_on(text[span.end..].chars().next())
+}
+
+/// The whole-word matches of an automaton. A match inside a longer word only moves the search on by one character,
+/// because a whole word may begin inside it.
+pub(super) fn whole_words<'t>(automaton: &'t AhoCorasick, text: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at <= text.len() {
+            let input = aho_corasick::Input::new(text).range(at..);
+            let span = automaton.find(input)?.range();
+            // Words begin and end at characters, and so do their matches.
+            if whole_word(text, &span) {
+                at = span.end.max(span.start + 1);
+                return Some(span);
+            }
+            at = text.ceil_char_boundary(span.start + 1);
+        }
+        None
+    })
+}
+
+impl Check for Words {
+    fn find(&self, text: &str, found: &mut Vec<Range<usize>>) {
+        found.extend(whole_words(&self.automaton, text));
+    }
+
+    fn needs(&self) -> Needs<'_> {
+        Needs::AnyOf(&self.words)
+    }
+
+    fn needs_whole_answer(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::conformance, *};
+
+    #[test]
+    fn conforms() {
+        conformance::holds(&Words::new(vec!["bad".into(), "bad idea".into()]).unwrap(), "a BAD idea, very bad");
+    }
+
+    #[test]
+    fn finds_whole_words_only() {
+        let words = Words::new(vec!["ass".into(), "kill you".into(), "kill".into()]).unwrap();
+        let mut found = Vec::new();
+        words.find("The class assassin will KILL YOU; skill", &mut found);
+        assert_eq!(found, [24..32]);
+    }
+}

@@ -1,0 +1,128 @@
+//! The output gate: nothing reaches a client or the cache before it has passed here, hits included.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    proof::{Cleared, Complete, Stored},
+    redact::decide,
+    rules::{Pack, RuleSet},
+    verdict::{Action, Block, Gate},
+};
+use crate::{
+    exchange::Exchange,
+    wire::{Endpoint, response::Response},
+};
+
+/// What became of an answer.
+#[derive(Debug)]
+pub enum Clearing {
+    /// It goes on, as the rules left it; with the token if the model had finished.
+    Passed(Cleared, Option<Complete>),
+    /// It is refused.
+    Blocked(Block),
+}
+
+/// Holds the output rules.
+#[derive(Debug, Clone)]
+pub struct OutputGate {
+    pack: Arc<Pack>,
+}
+
+impl OutputGate {
+    /// The gate with the output rules of a pack.
+    pub fn new(pack: Arc<Pack>) -> Self {
+        Self { pack }
+    }
+
+    /// The rules of this gate.
+    pub fn rules(&self) -> &RuleSet {
+        &self.pack.output
+    }
+
+    /// Whether a stream must be held until it is whole: once told, a text can be neither refused nor replaced.
+    pub fn holds_streams(&self) -> bool {
+        self.rules().rules().iter().any(|rule| rule.written().action != Action::Warn)
+    }
+
+    /// Judges every text of an answer.
+    pub fn clear(&self, response: &Response, exchange: &mut Exchange) -> Clearing {
+        let set = self.rules();
+        let texts = response.texts();
+        let outcome = decide(Gate::Output, set, &texts, &set.scan(&texts));
+        exchange.note_rules(outcome.notes.clone());
+        if let Some(block) = outcome.block {
+            return Clearing::Blocked(block);
+        }
+        let body =
+            if outcome.edits.is_empty() { response.json().bytes().clone() } else { response.json().splice(outcome.edits) };
+        let complete = response.complete().then(Complete::new);
+        Clearing::Passed(Cleared::new(body, set.id(), outcome.notes), complete)
+    }
+
+    /// Judges an answer from the cache: again, if the rules have changed since it was put there.
+    pub fn clear_stored(&self, endpoint: Endpoint, stored: Stored, exchange: &mut Exchange) -> Option<Clearing> {
+        if stored.rules == self.rules().id() {
+            exchange.note_rules(stored.notes.clone());
+            return Some(Clearing::Passed(Cleared::new(stored.body, stored.rules, stored.notes), None));
+        }
+        Response::decode(endpoint, stored.body).map(|response| self.clear(&response, exchange))
+    }
+
+    /// Lets an answer pass that is not judged: what an error says, or what an endpoint without texts returns.
+    pub fn wave_through(&self, body: Bytes) -> Cleared {
+        Cleared::new(body, self.rules().id(), Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        exchange::Tenant,
+        guard::{Override, Settings, rules::load},
+    };
+
+    fn gate(overrides: &[(&str, Override)]) -> OutputGate {
+        let overrides = overrides.iter().map(|&(id, says)| (id.to_owned(), says)).collect();
+        OutputGate::new(Arc::new(load(&Settings { builtin: true, directory: None, overrides }).unwrap()))
+    }
+
+    fn answer(content: &str) -> Response {
+        let body = serde_json::json!({"choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]});
+        Response::decode(Endpoint::Chat, body.to_string().into()).unwrap()
+    }
+
+    fn exchange() -> Exchange {
+        Exchange::new("t".to_owned(), Tenant([0; 16]))
+    }
+
+    #[test]
+    fn what_a_rule_replaces_is_gone_from_the_answer() {
+        let mut exchange = exchange();
+        let clearing = gate(&[("violent-threat", Override::Replace)]).clear(&answer("then: KYS, friend"), &mut exchange);
+        let Clearing::Passed(cleared, Some(_complete)) = clearing else { panic!("{clearing:?}") };
+        assert!(String::from_utf8_lossy(cleared.body()).contains("then: [REDACTED], friend"));
+        assert_eq!(exchange.rules[0].action, "replace");
+    }
+
+    #[test]
+    fn an_answer_of_the_wrong_shape_is_blocked_when_a_schema_rule_is_on() {
+        let gate = gate(&[("answer-is-json", Override::Block)]);
+        assert!(matches!(gate.clear(&answer("Sure!"), &mut exchange()), Clearing::Blocked(block) if block.rule == "answer-is-json"));
+        assert!(matches!(gate.clear(&answer("{}"), &mut exchange()), Clearing::Passed(..)));
+    }
+
+    #[test]
+    fn a_hit_is_judged_again_under_new_rules_and_not_under_the_same() {
+        let old = gate(&[]);
+        let Clearing::Passed(cleared, _) = old.clear(&answer("i will kill you"), &mut exchange()) else { panic!("blocked") };
+        let stored = cleared.into_stored();
+        let mut again = exchange();
+        assert!(matches!(old.clear_stored(Endpoint::Chat, stored.clone(), &mut again), Some(Clearing::Passed(..))));
+        assert_eq!(again.rules[0].rule, "violent-threat", "a hit tells what its answer told");
+        let new = gate(&[("violent-threat", Override::Block)]);
+        assert!(matches!(new.clear_stored(Endpoint::Chat, stored, &mut exchange()), Some(Clearing::Blocked(_))));
+    }
+}

@@ -1,0 +1,70 @@
+//! Types that only the gates can make: to hold one is to have passed.
+
+use bytes::Bytes;
+
+use super::rules::RuleSetId;
+use crate::{exchange::RuleNote, wire::Request};
+
+/// A request that has passed the input gate. Cache keys, vectors and upstream calls are made from nothing else.
+#[derive(Debug, Clone)]
+pub struct Screened(Request);
+
+impl Screened {
+    pub(super) fn new(request: Request) -> Self {
+        Self(request)
+    }
+
+    /// The request as the rules left it.
+    pub fn request(&self) -> &Request {
+        &self.0
+    }
+}
+
+/// A whole answer that has passed the output gate.
+#[derive(Debug, Clone)]
+pub struct Cleared {
+    body: Bytes,
+    rules: RuleSetId,
+    notes: Vec<RuleNote>,
+}
+
+impl Cleared {
+    pub(super) fn new(body: Bytes, rules: RuleSetId, notes: Vec<RuleNote>) -> Self {
+        Self { body, rules, notes }
+    }
+
+    /// The answer as the rules left it.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The form in which it may be kept.
+    pub fn into_stored(self) -> Stored {
+        Stored { body: self.body, rules: self.rules, notes: self.notes }
+    }
+}
+
+/// The model said all that it had to say. Nothing enters the cache without this.
+#[derive(Debug)]
+pub struct Complete(());
+
+impl Complete {
+    pub(super) fn new() -> Self {
+        Self(())
+    }
+}
+
+/// An answer that was cleared once, under the rules of its day. Only the output gate makes it [`Cleared`] again.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub(super) body: Bytes,
+    pub(super) rules: RuleSetId,
+    pub(super) notes: Vec<RuleNote>,
+}
+
+impl Stored {
+    /// Bytes that it occupies, about.
+    pub fn size(&self) -> usize {
+        self.body.len() + self.notes.iter().map(|note| note.rule.len() + size_of::<RuleNote>()).sum::<usize>()
+    }
+}

@@ -1,0 +1,151 @@
+//! A rule as its author writes it. One rule a file; the file's stem is the rule's id.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::guard::{checks::Validator, verdict::Action};
+
+/// A guardrail rule: what it is about, where it looks, what it does, and the examples that prove it.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    /// What the rule is about, in one line; clients read it when they are refused.
+    pub summary: String,
+    /// Why it exists and what its author had in mind.
+    pub why: String,
+    /// Where it looks: at what the model will read, at what it has written, or both.
+    pub stage: Stage,
+    /// `preview` rules run only when the configuration names them.
+    #[serde(default)]
+    pub maturity: Maturity,
+    /// What happens on a match.
+    pub action: Action,
+    /// The text put in place of a match when the action is `replace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace_with: Option<String>,
+    /// Whose words it looks at; all when left out. Instructions of the app (`system`) are only warned about unless they are named here.
+    #[serde(default)]
+    pub roles: Vec<RoleName>,
+    /// What it finds. Each kind that is written adds its matches.
+    #[serde(rename = "match")]
+    pub matching: Match,
+    /// Matches that one of these regular expressions covers whole are let through.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// Texts that must match and texts that must not. A rule without both does not load.
+    pub examples: Examples,
+}
+
+/// Which gate a rule stands at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// What the model will read.
+    Input,
+    /// What the model has written.
+    Output,
+    /// Both.
+    Both,
+}
+
+/// How far a rule may be trusted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Maturity {
+    /// On by default.
+    #[default]
+    Stable,
+    /// Off until it is named.
+    Preview,
+}
+
+/// Whose words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleName {
+    /// `system` and `developer` messages.
+    System,
+    /// `user` messages, prompts and inputs.
+    User,
+    /// What the model said.
+    Assistant,
+    /// Results of tools.
+    Tool,
+}
+
+/// The kinds of match; at least one is written.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Match {
+    /// Regular expressions.
+    pub patterns: Vec<Pattern>,
+    /// Words and phrases, found whole and in any case.
+    pub words: Vec<String>,
+    /// A topic: two kinds of words in one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Topic>,
+    /// Matches an answer that is not JSON of this shape (JSON Schema 2020-12).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json_schema: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Matches a text outside of these bounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<Length>,
+}
+
+/// A regular expression. Syntax of the Rust `regex` crate: linear time, no look-around, no back-references.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pattern {
+    /// The expression.
+    pub regex: String,
+    /// A further test that the match must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate: Option<Validator>,
+    /// Words, one of which is in every match: texts without any of them are not searched.
+    #[serde(default)]
+    pub keywords: Vec<String>,
+}
+
+/// A sentence matches when it has a `naming` word and an `asking` word, and no `except` phrase.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {
+    /// Words that name the topic.
+    pub naming: Vec<String>,
+    /// Words that ask for what is not allowed about it.
+    pub asking: Vec<String>,
+    /// Phrases that show that the sentence is not meant.
+    #[serde(default)]
+    pub except: Vec<String>,
+}
+
+/// Bounds on a text; what is left out is not bounded.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Length {
+    /// Fewest characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_characters: Option<usize>,
+    /// Most characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_characters: Option<usize>,
+    /// Fewest words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_words: Option<usize>,
+    /// Most words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_words: Option<usize>,
+}
+
+/// The rule's proof.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Examples {
+    /// Texts that match.
+    #[serde(rename = "match")]
+    #[schemars(length(min = 1))]
+    pub matching: Vec<String>,
+    /// Texts that do not, chosen to be tempting.
+    #[schemars(length(min = 1))]
+    pub pass: Vec<String>,
+}

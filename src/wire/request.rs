@@ -1,0 +1,236 @@
+//! A decoded request: the body as it was sent, and the few fields that Lockgate reads.
+
+use bytes::Bytes;
+
+use super::{
+    json::{Json, Kind, Value},
+    text::{self, Text},
+};
+use crate::error::{Error, Kind as ErrorKind, Result};
+
+/// An endpoint whose bodies are understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `POST /v1/chat/completions`
+    Chat,
+    /// `POST /v1/completions`
+    Completions,
+    /// `POST /v1/embeddings`
+    Embeddings,
+}
+
+impl Endpoint {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Chat, Self::Completions, Self::Embeddings];
+
+    /// Its path under the upstream's base.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/chat/completions",
+            Self::Completions => "/completions",
+            Self::Embeddings => "/embeddings",
+        }
+    }
+
+    /// The word used in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+        }
+    }
+}
+
+/// A request whose shape was checked as far as Lockgate reads it. What it does not read, it does not judge.
+#[derive(Debug, Clone)]
+pub struct Request {
+    endpoint: Endpoint,
+    json: Json,
+    model: String,
+    stream: bool,
+    include_usage: bool,
+}
+
+impl Request {
+    /// Reads a body.
+    pub fn decode(endpoint: Endpoint, body: Bytes) -> Result<Self> {
+        let json = Json::parse(body).map_err(|malformed| {
+            let message = format!(
+                "The request body is not accepted: {} (line {}, column {}). Send one JSON object without repeated keys.",
+                malformed.message, malformed.line, malformed.column
+            );
+            Error::new(ErrorKind::MalformedJson, message)
+        })?;
+        let root = json.root();
+        expect(root, "the body", "", &[Kind::Object])?;
+        let model = required(root, "model", &[Kind::String])?.as_str().unwrap_or_default().into_owned();
+        match endpoint {
+            Endpoint::Chat => check_messages(root)?,
+            Endpoint::Completions => drop(required(root, "prompt", &[Kind::String, Kind::Array])?),
+            Endpoint::Embeddings => drop(required(root, "input", &[Kind::String, Kind::Array])?),
+        }
+        let stream = optional(root, "stream", &[Kind::Bool])?.and_then(Value::as_bool).unwrap_or(false);
+        let options = optional(root, "stream_options", &[Kind::Object])?;
+        let include_usage = options.and_then(|options| options.get("include_usage")?.as_bool()).unwrap_or(false);
+        Ok(Self { endpoint, model, stream, include_usage, json })
+    }
+
+    /// The same request with another body, which a rule has changed.
+    pub fn with_body(&self, body: Bytes) -> Result<Self> {
+        Self::decode(self.endpoint, body)
+    }
+
+    /// Which endpoint was called.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// The body.
+    pub fn json(&self) -> &Json {
+        &self.json
+    }
+
+    /// The model asked for.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Whether the client wants events.
+    pub fn stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Whether the client wants a last event with the usage.
+    pub fn include_usage(&self) -> bool {
+        self.include_usage
+    }
+
+    /// Every text that the model will read, in the order of the body.
+    pub fn texts(&self) -> Vec<Text<'_>> {
+        let mut out = Vec::new();
+        let root = self.json.root();
+        match self.endpoint {
+            Endpoint::Chat => {
+                if let Some(messages) = root.get("messages") {
+                    text::of_messages(messages, &mut out);
+                }
+            }
+            Endpoint::Completions => {
+                for field in ["prompt", "suffix"].into_iter().filter_map(|name| root.get(name)) {
+                    text::of_strings(field, &mut out);
+                }
+            }
+            Endpoint::Embeddings => {
+                if let Some(input) = root.get("input") {
+                    text::of_strings(input, &mut out);
+                }
+            }
+        }
+        out.sort_by_key(|text| text.span.start);
+        out
+    }
+}
+
+fn check_messages(root: Value<'_>) -> Result<()> {
+    let messages = required(root, "messages", &[Kind::Array])?;
+    for (n, message) in messages.items().enumerate() {
+        let place = format!("messages[{n}]");
+        expect(message, &place, &place, &[Kind::Object])?;
+        let role = message.get("role").ok_or_else(|| missing(&format!("{place}.role"), "a string"))?;
+        let (role_place, content_place) = (format!("{place}.role"), format!("{place}.content"));
+        expect(role, &role_place, &role_place, &[Kind::String])?;
+        if let Some(content) = message.get("content") {
+            expect(content, &content_place, &content_place, &[Kind::String, Kind::Array, Kind::Null])?;
+        }
+    }
+    Ok(())
+}
+
+fn required<'j>(root: Value<'j>, key: &str, kinds: &[Kind]) -> Result<Value<'j>> {
+    let value = root.get(key).ok_or_else(|| missing(key, &listed(kinds)))?;
+    expect(value, key, key, kinds)?;
+    Ok(value)
+}
+
+fn optional<'j>(root: Value<'j>, key: &str, kinds: &[Kind]) -> Result<Option<Value<'j>>> {
+    let Some(value) = root.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
+    expect(value, key, key, kinds)?;
+    Ok(Some(value))
+}
+
+fn expect(value: Value<'_>, name: &str, param: &str, kinds: &[Kind]) -> Result<()> {
+    if kinds.contains(&value.kind()) {
+        return Ok(());
+    }
+    let name = if name == param { format!("`{name}`") } else { name.to_owned() };
+    let message = format!("Expected {name} to be {}, found {}.", listed(kinds), value.kind().as_str());
+    Err(Error::new(ErrorKind::InvalidRequest, message).param(param))
+}
+
+fn missing(key: &str, kinds: &str) -> Error {
+    Error::new(ErrorKind::InvalidRequest, format!("The request has no `{key}`. Add it: {kinds}.")).param(key)
+}
+
+fn listed(kinds: &[Kind]) -> String {
+    kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Role;
+
+    fn decode(endpoint: Endpoint, body: &str) -> Result<Request> {
+        Request::decode(endpoint, Bytes::copy_from_slice(body.as_bytes()))
+    }
+
+    #[test]
+    fn reads_every_text_of_a_chat() {
+        let request = decode(
+            Endpoint::Chat,
+            r#"{"model":"m","stream":true,"messages":[
+                {"role":"system","content":"be kind"},
+                {"content":[{"type":"text","text":"a\nb"},{"type":"image_url","image_url":{"url":"x"}}],"role":"user"},
+                {"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+                {"role":"tool","tool_call_id":"1","content":"42"}]}"#,
+        )
+        .unwrap();
+        let texts: Vec<_> = request.texts().iter().map(|text| (text.role, text.text.to_string())).collect();
+        let expected = [(Role::System, "be kind"), (Role::User, "a\nb"), (Role::Assistant, "{}"), (Role::Tool, "42")];
+        assert_eq!(texts, expected.map(|(role, text)| (role, text.to_owned())));
+        assert!(request.stream() && !request.include_usage());
+    }
+
+    #[test]
+    fn names_the_field_that_is_wrong() {
+        let cases = [
+            (Endpoint::Chat, "[]", "Expected the body to be an object, found an array.", ""),
+            (Endpoint::Chat, r#"{"messages":[]}"#, "The request has no `model`. Add it: a string.", "model"),
+            (Endpoint::Chat, r#"{"model":"m"}"#, "The request has no `messages`. Add it: an array.", "messages"),
+            (Endpoint::Chat, r#"{"model":"m","messages":[3]}"#, "Expected `messages[0]` to be an object, found a number.", "messages[0]"),
+            (
+                Endpoint::Chat,
+                r#"{"model":"m","messages":[{"role":"user","content":5}]}"#,
+                "Expected `messages[0].content` to be a string or an array or null, found a number.",
+                "messages[0].content",
+            ),
+            (
+                Endpoint::Chat,
+                r#"{"model":"m","stream":"yes","messages":[]}"#,
+                "Expected `stream` to be a boolean, found a string.",
+                "stream",
+            ),
+            (
+                Endpoint::Embeddings,
+                r#"{"model":"m","input":{}}"#,
+                "Expected `input` to be a string or an array, found an object.",
+                "input",
+            ),
+        ];
+        for (endpoint, body, message, param) in cases {
+            let error = decode(endpoint, body).unwrap_err();
+            assert_eq!((error.message(), error.field()), (message, Some(param)));
+        }
+    }
+}
