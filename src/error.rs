@@ -86,11 +86,9 @@ impl Kind {
             | Self::WrongMethod
             | Self::UpgradeRefused
             | Self::Unsupported => Origin::Client,
-            Self::Unreachable
-            | Self::UpstreamTimeout
-            | Self::UpstreamReset
-            | Self::UpstreamMalformed
-            | Self::UpstreamError => Origin::Upstream,
+            Self::Unreachable | Self::UpstreamTimeout | Self::UpstreamReset | Self::UpstreamMalformed | Self::UpstreamError => {
+                Origin::Upstream
+            }
             Self::ForbiddenAddress | Self::Internal => Origin::Internal,
         }
     }

@@ -14,11 +14,10 @@ mod partitions;
 pub mod policy;
 pub mod scope;
 
-pub use entry::Entry;
-pub use index::{Flat, VectorIndex};
+pub use entry::{Entry, Place};
+pub use index::{Flat, Id, VectorIndex};
 pub use policy::{CachePlan, Wish};
 
-use entry::Place;
 use partitions::Partitions;
 use scope::{Key, Scope};
 

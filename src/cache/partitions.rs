@@ -73,8 +73,7 @@ impl Partitions {
 
     /// How many vectors there are.
     pub(super) fn len(&self) -> usize {
-        let partitions: Vec<_> =
-            self.partitions.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let partitions: Vec<_> = self.partitions.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         partitions.iter().map(|partition| partition.read().unwrap_or_else(PoisonError::into_inner).index.len()).sum()
     }
 }

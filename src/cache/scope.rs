@@ -168,7 +168,8 @@ mod tests {
         scope_for(0, Endpoint::Chat, body)
     }
 
-    const BASE: &str = r#"{"model":"m","temperature":1,"messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"}]}"#;
+    const BASE: &str =
+        r#"{"model":"m","temperature":1,"messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"}]}"#;
 
     #[test]
     fn the_way_a_request_is_written_does_not_matter() {
@@ -212,8 +213,14 @@ mod tests {
     #[test]
     fn only_a_users_plain_text_is_compared_by_meaning() {
         let with = |message: &str| scope(&format!(r#"{{"model":"m","messages":[{message}]}}"#)).text;
-        assert_eq!(with(r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}"#).as_deref(), Some("a\nb"));
-        assert_eq!(with(r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}}]}"#), None);
+        assert_eq!(
+            with(r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}"#).as_deref(),
+            Some("a\nb")
+        );
+        assert_eq!(
+            with(r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}}]}"#),
+            None
+        );
         assert_eq!(with(r#"{"role":"tool","tool_call_id":"1","content":"a"}"#), None);
         assert_eq!(with(r#"{"role":"user","content":"  "}"#), None);
         assert_eq!(scope_for(0, Endpoint::Embeddings, r#"{"model":"m","input":"a"}"#).text, None);

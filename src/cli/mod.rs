@@ -1,1 +1,3 @@
-//! (to come)
+//! The verbs, one file each.
+
+pub mod check;

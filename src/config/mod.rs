@@ -1,1 +1,110 @@
-//! (to come)
+//! As written (unknown keys refused) → resolved (every problem at once); every default named, with its why.
+//!
+//! `check` and `serve` run the same code, so what the one calls fine the other starts with. This room builds the plain
+//! `Settings` of all the others and is the only one that reads the environment.
+
+mod access;
+mod builtin;
+mod defaults;
+mod resolve;
+mod resolver;
+mod schema;
+mod upstream;
+mod written;
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    cache, console,
+    diagnostics::{Document, Report, Source},
+    embed, guard, ingress, outbound, route, telemetry,
+};
+
+use resolver::Resolver;
+use written::Written;
+
+pub use schema::schema;
+
+/// Looks up a variable of the environment.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Names the ONNX Runtime library, under the name that its other users know.
+const ORT_LIBRARY: &str = "ORT_DYLIB_PATH";
+
+/// What Lockgate runs with: the settings of every room.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How requests are let in.
+    pub ingress: ingress::Settings,
+    /// Where operators look.
+    pub console: console::Settings,
+    /// Who may call.
+    pub access: crate::access::Settings,
+    /// How connections are opened.
+    pub outbound: outbound::Settings,
+    /// Where a request goes on a miss; none is the built-in demo upstream.
+    pub route: Option<route::Settings>,
+    /// What the cache keeps and serves.
+    pub cache: cache::Settings,
+    /// How text is embedded.
+    pub embed: embed::Settings,
+    /// Which rules guard.
+    pub guard: guard::Settings,
+    /// How logs are written.
+    pub telemetry: telemetry::Settings,
+}
+
+/// A variable of this process; one that is not UTF-8 is as if it were not set.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Config {
+    /// Reads and checks a file; relative paths inside it start at its folder.
+    pub fn load(path: &Path, environment: Environment<'_>) -> Result<Self, Report> {
+        let source = Source::read(path)?;
+        Self::check(source, path.parent().unwrap_or(Path::new("")), environment)
+    }
+
+    /// Checks a text as if it were a file in the folder `base`.
+    pub fn check(source: Source, base: &Path, environment: Environment<'_>) -> Result<Self, Report> {
+        resolve(source, base, environment, Upstream::Required)
+    }
+
+    /// What runs without a file: OpenAI when the environment holds its key, else the demo upstream.
+    pub fn builtin(environment: Environment<'_>) -> Result<Self, Report> {
+        resolve(builtin::source(environment), Path::new(""), environment, Upstream::Optional)
+    }
+}
+
+/// Whether an upstream must be named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Upstream {
+    /// A file without one is a file that was not finished.
+    Required,
+    /// Without one, the demo answers.
+    Optional,
+}
+
+fn resolve(source: Source, base: &Path, environment: Environment<'_>, upstream: Upstream) -> Result<Config, Report> {
+    let mut document = Document::parse(source)?;
+    let mut problems = document.interpolate(environment);
+    let reading = document.read::<Written>();
+    problems.extend(reading.problems);
+    let Some(written) = reading.value else {
+        return Err(document.report(problems));
+    };
+
+    let mut resolver = Resolver::new(&document, base);
+    if upstream == Upstream::Required {
+        resolver.require_upstream();
+    }
+    let mut config = resolver.config(&written);
+    config.embed.library = environment(ORT_LIBRARY).filter(|path| !path.is_empty()).map(PathBuf::from);
+    problems.extend(resolver.into_problems());
+    if problems.is_empty() { Ok(config) } else { Err(document.report(problems)) }
+}
+
+#[cfg(test)]
+mod tests;

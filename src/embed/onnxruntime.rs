@@ -5,7 +5,9 @@ use std::{
     sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
 };
 
-use fastembed::{InitOptionsUserDefined, OutputKey, Pooling, QuantizationMode, TextEmbedding, TokenizerFiles, UserDefinedEmbeddingModel};
+use fastembed::{
+    InitOptionsUserDefined, OutputKey, Pooling, QuantizationMode, TextEmbedding, TokenizerFiles, UserDefinedEmbeddingModel,
+};
 use ort::environment::Environment;
 
 use super::{DIMENSIONS, EmbedError, Embedder, Embedding, MAX_TOKENS, ModelFiles, pool, tokens::Tokens256};
@@ -14,7 +16,8 @@ use super::{DIMENSIONS, EmbedError, Embedder, Embedding, MAX_TOKENS, ModelFiles,
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
 
 /// Where Linux distributions and the container image keep the library, beside the binary's own folder.
-const SYSTEM_FOLDERS: [&str; 5] = ["/usr/lib", "/usr/local/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+const SYSTEM_FOLDERS: [&str; 5] =
+    ["/usr/lib", "/usr/local/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
 
 /// The library that is named, lies beside the binary, or is the system's.
 pub fn find_library(named: Option<&Path>) -> Option<PathBuf> {

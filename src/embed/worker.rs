@@ -36,8 +36,8 @@ impl<T: Send, F: FnOnce(Embedding) -> T + Send> Job for Prompt<T, F> {
         let Self { text, then, reply } = *self;
         // A panic in an engine must not take the thread, and with it the tier, away.
         let work = std::panic::AssertUnwindSafe(|| embedder.embed(&text).map(then));
-        let result = std::panic::catch_unwind(work)
-            .unwrap_or_else(|_| Err(EmbedError::Inference("the engine panicked".to_owned())));
+        let result =
+            std::panic::catch_unwind(work).unwrap_or_else(|_| Err(EmbedError::Inference("the engine panicked".to_owned())));
         drop(reply.send(result));
     }
 }
@@ -101,7 +101,7 @@ mod tests {
 
     impl Embedder for Gate {
         fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
-            let _open = self.changed.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap();
+            drop(self.changed.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
             assert_ne!(text, "boom");
             Ok(Embedding { vector: vec![], token_vectors: vec![], tokens: text.len(), truncated: false, unknown: 0.0 })
         }

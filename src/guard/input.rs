@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_blocking_rule_refuses_and_the_apps_own_words_are_only_warned_about() {
-        let with = |role: &str| format!(r#"{{"model":"m","messages":[{{"role":"{role}","content":"card 4111 1111 1111 1111"}}]}}"#);
+        let with =
+            |role: &str| format!(r#"{{"model":"m","messages":[{{"role":"{role}","content":"card 4111 1111 1111 1111"}}]}}"#);
         let (screening, _) = screen(&[("payment-card", Override::Block)], &with("user"));
         assert!(matches!(screening, Screening::Blocked(block) if block.rule == "payment-card"));
         let (screening, exchange) = screen(&[("payment-card", Override::Block)], &with("system"));

@@ -55,8 +55,7 @@ impl OutputGate {
         if let Some(block) = outcome.block {
             return Clearing::Blocked(block);
         }
-        let body =
-            if outcome.edits.is_empty() { response.json().bytes().clone() } else { response.json().splice(outcome.edits) };
+        let body = if outcome.edits.is_empty() { response.json().bytes().clone() } else { response.json().splice(outcome.edits) };
         let complete = response.complete().then(Complete::new);
         Clearing::Passed(Cleared::new(body, set.id(), outcome.notes), complete)
     }
@@ -90,7 +89,8 @@ mod tests {
     }
 
     fn answer(content: &str) -> Response {
-        let body = serde_json::json!({"choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]});
+        let body =
+            serde_json::json!({"choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]});
         Response::decode(Endpoint::Chat, body.to_string().into()).unwrap()
     }
 
@@ -110,7 +110,9 @@ mod tests {
     #[test]
     fn an_answer_of_the_wrong_shape_is_blocked_when_a_schema_rule_is_on() {
         let gate = gate(&[("answer-is-json", Override::Block)]);
-        assert!(matches!(gate.clear(&answer("Sure!"), &mut exchange()), Clearing::Blocked(block) if block.rule == "answer-is-json"));
+        assert!(
+            matches!(gate.clear(&answer("Sure!"), &mut exchange()), Clearing::Blocked(block) if block.rule == "answer-is-json")
+        );
         assert!(matches!(gate.clear(&answer("{}"), &mut exchange()), Clearing::Passed(..)));
     }
 

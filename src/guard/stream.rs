@@ -272,7 +272,8 @@ mod tests {
     #[test]
     fn keeps_nothing_of_a_stream_that_did_not_end_well() {
         let start = chunk("{\"content\":\"hi\"}", "null");
-        let cut = [start.clone(), start.clone() + "data: [DONE]\n\n", start.clone() + &chunk("{}", "\"length\"") + "data: [DONE]\n\n"];
+        let cut =
+            [start.clone(), start.clone() + "data: [DONE]\n\n", start.clone() + &chunk("{}", "\"length\"") + "data: [DONE]\n\n"];
         for text in cut {
             let (mut stream, seen) = stream(frames(&text, 1000));
             while poll(&mut stream).is_some() {}

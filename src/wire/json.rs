@@ -285,7 +285,8 @@ impl Reader<'_> {
             } else {
                 Cow::Borrowed(&raw[1..raw.len() - 1])
             };
-            let seen = if small.len() < SMALL_OBJECT { small.contains(&name) } else { small.contains(&name) || large.contains(&name) };
+            let seen =
+                if small.len() < SMALL_OBJECT { small.contains(&name) } else { small.contains(&name) || large.contains(&name) };
             if seen {
                 let name = String::from_utf8_lossy(&name).into_owned();
                 return Err((key.start as usize, format!("the key `{name}` appears twice in one object")));

@@ -135,8 +135,9 @@ mod tests {
     }
 
     fn tool_call() -> impl Strategy<Value = Value> {
-        ("[a-z]{3}", "[a-z_]{1,9}", any::<String>())
-            .prop_map(|(id, name, arguments)| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}))
+        ("[a-z]{3}", "[a-z_]{1,9}", any::<String>()).prop_map(
+            |(id, name, arguments)| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}),
+        )
     }
 
     prop_compose! {

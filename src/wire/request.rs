@@ -208,7 +208,12 @@ mod tests {
             (Endpoint::Chat, "[]", "Expected the body to be an object, found an array.", ""),
             (Endpoint::Chat, r#"{"messages":[]}"#, "The request has no `model`. Add it: a string.", "model"),
             (Endpoint::Chat, r#"{"model":"m"}"#, "The request has no `messages`. Add it: an array.", "messages"),
-            (Endpoint::Chat, r#"{"model":"m","messages":[3]}"#, "Expected `messages[0]` to be an object, found a number.", "messages[0]"),
+            (
+                Endpoint::Chat,
+                r#"{"model":"m","messages":[3]}"#,
+                "Expected `messages[0]` to be an object, found a number.",
+                "messages[0]",
+            ),
             (
                 Endpoint::Chat,
                 r#"{"model":"m","messages":[{"role":"user","content":5}]}"#,

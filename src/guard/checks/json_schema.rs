@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn accepts_json_of_the_shape_fenced_or_not() {
-        for (text, fits) in [("{\"a\": 1}", true), ("```json\n{\"a\": 1}\n```", true), ("{\"a\": \"1\"}", false), ("Sure! {\"a\": 1}", false)] {
+        for (text, fits) in
+            [("{\"a\": 1}", true), ("```json\n{\"a\": 1}\n```", true), ("{\"a\": \"1\"}", false), ("Sure! {\"a\": 1}", false)]
+        {
             let mut found = Vec::new();
             schema().find(text, &mut found);
             assert_eq!(found.is_empty(), fits, "{text}");

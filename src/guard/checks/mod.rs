@@ -44,7 +44,8 @@ pub(crate) mod conformance {
     use super::*;
 
     /// A text of every kind that has tripped somebody.
-    const TEXTS: [&str; 7] = ["", " ", "é🎉 plain", "{\"a\": 1}", "4111 1111 1111 1111", "a\u{0}b\r\n\t", "ünïcödé wörds everywhere"];
+    const TEXTS: [&str; 7] =
+        ["", " ", "é🎉 plain", "{\"a\": 1}", "4111 1111 1111 1111", "a\u{0}b\r\n\t", "ünïcödé wörds everywhere"];
 
     pub(crate) fn holds(check: &dyn Check, matching: &str) {
         let find = |text: &str| {
@@ -62,7 +63,10 @@ pub(crate) mod conformance {
         }
         if let Needs::AnyOf(words) = check.needs() {
             let lower = matching.to_ascii_lowercase();
-            assert!(words.iter().any(|word| lower.contains(&word.to_ascii_lowercase())), "{check:?} would be skipped on its example");
+            assert!(
+                words.iter().any(|word| lower.contains(&word.to_ascii_lowercase())),
+                "{check:?} would be skipped on its example"
+            );
         }
         let mut kept = vec![0..1];
         check.find(matching, &mut kept);

@@ -33,12 +33,8 @@ impl Validator {
 
 fn luhn(matched: &str) -> bool {
     let digits: Vec<u32> = matched.chars().filter_map(|char| char.to_digit(10)).collect();
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(n, &digit)| if n % 2 == 0 { digit } else { digit * 2 % 10 + digit / 5 })
-        .sum();
+    let sum: u32 =
+        digits.iter().rev().enumerate().map(|(n, &digit)| if n % 2 == 0 { digit } else { digit * 2 % 10 + digit / 5 }).sum();
     // One digit repeated passes the sum and is nobody's card.
     sum.is_multiple_of(10) && digits.iter().any(|&digit| Some(&digit) != digits.first())
 }

@@ -48,12 +48,7 @@ impl Compiler<'_> {
         self.matches(&written.matching);
         let except = self.exceptions(&written.except);
         self.examples(&written);
-        self.problems.is_empty().then(|| Rule {
-            id: id.to_owned(),
-            checks: std::mem::take(&mut self.checks),
-            except,
-            written,
-        })
+        self.problems.is_empty().then(|| Rule { id: id.to_owned(), checks: std::mem::take(&mut self.checks), except, written })
     }
 
     fn problem(&mut self, pointer: &str, message: impl Into<String>, remedy: impl Into<String>) {
@@ -63,11 +58,19 @@ impl Compiler<'_> {
     fn actions(&mut self, written: &Written) {
         let replaces = written.action == Action::Replace;
         if !replaces && written.replace_with.is_some() {
-            self.problem("/replace_with", "`replace_with` has no effect: the action is not `replace`", "write `action: replace`, or remove the line");
+            self.problem(
+                "/replace_with",
+                "`replace_with` has no effect: the action is not `replace`",
+                "write `action: replace`, or remove the line",
+            );
         }
         let whole = written.matching.json_schema.is_some() || written.matching.length.is_some();
         if replaces && whole {
-            self.problem("/action", "a JSON Schema or a length judges the whole text, which cannot be replaced", "write `action: warn` or `action: block`");
+            self.problem(
+                "/action",
+                "a JSON Schema or a length judges the whole text, which cannot be replaced",
+                "write `action: warn` or `action: block`",
+            );
         }
         if written.matching.json_schema.is_some() && written.stage != Stage::Output {
             self.problem("/stage", "`json_schema` judges answers", "write `stage: output`");
@@ -84,7 +87,11 @@ impl Compiler<'_> {
         if let Some(topic) = &matching.topic {
             let lists = [&topic.naming, &topic.asking];
             if lists.iter().any(|list| list.is_empty() || list.iter().any(|word| word.trim().is_empty())) {
-                self.problem("/match/topic", "`naming` and `asking` each need words that are not empty", "list the words that name the topic, and those that ask");
+                self.problem(
+                    "/match/topic",
+                    "`naming` and `asking` each need words that are not empty",
+                    "list the words that name the topic, and those that ask",
+                );
             } else {
                 let check = checks::Topic::new(topic.naming.clone(), topic.asking.clone(), topic.except.clone());
                 self.keep("/match/topic", check);
@@ -100,7 +107,11 @@ impl Compiler<'_> {
             self.checks.push(Box::new(checks::Length { min_characters, max_characters, min_words, max_words }));
         }
         if self.checks.is_empty() && self.problems.is_empty() {
-            self.problem("/match", "the rule finds nothing: `match` is empty", "add `patterns`, `words`, `topic`, `json_schema` or `length`");
+            self.problem(
+                "/match",
+                "the rule finds nothing: `match` is empty",
+                "add `patterns`, `words`, `topic`, `json_schema` or `length`",
+            );
         }
     }
 
@@ -115,7 +126,11 @@ impl Compiler<'_> {
     fn pattern(&mut self, pointer: &str, pattern: &Pattern) {
         let Some(regex) = self.regex(&format!("{pointer}/regex"), &pattern.regex) else { return };
         if regex.is_match("") {
-            self.problem(&format!("{pointer}/regex"), "this pattern matches the empty text, and so everything", "demand at least one character");
+            self.problem(
+                &format!("{pointer}/regex"),
+                "this pattern matches the empty text, and so everything",
+                "demand at least one character",
+            );
             return;
         }
         self.checks.push(Box::new(checks::Pattern::new(regex, pattern.validate, pattern.keywords.clone())));
@@ -176,14 +191,18 @@ mod tests {
         )
         .unwrap_err();
         let text = report.to_string();
-        for expected in ["test.yaml:3:", "test.yaml:8:", "test.yaml:9:", "test.yaml:10:", "test.yaml:11:", "linear time", "colour"] {
+        for expected in
+            ["test.yaml:3:", "test.yaml:8:", "test.yaml:9:", "test.yaml:10:", "test.yaml:11:", "linear time", "colour"]
+        {
             assert!(text.contains(expected), "{expected} is not in:\n{text}");
         }
     }
 
     #[test]
     fn does_not_load_a_rule_without_both_kinds_of_examples() {
-        let report = compile_text("summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {words: [a]}\nexamples: {match: [a], pass: []}\n");
+        let report = compile_text(
+            "summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {words: [a]}\nexamples: {match: [a], pass: []}\n",
+        );
         assert!(report.unwrap_err().to_string().contains("pass"));
     }
 

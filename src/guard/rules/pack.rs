@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     diagnostics::{Problem, Report, Source},
-    guard::{Override, Settings, verdict::{Action, Gate}},
+    guard::{
+        Override, Settings,
+        verdict::{Action, Gate},
+    },
 };
 
 static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/guardrails");
@@ -57,7 +60,8 @@ pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
     let id = fingerprint(&sources, settings);
     let set = |gate| {
         RuleSet::new(gate, id, &rules).map_err(|error| {
-            let problem = Problem::new(None, format!("the rules' words do not fit one automaton: {error}"), "use fewer or shorter words");
+            let problem =
+                Problem::new(None, format!("the rules' words do not fit one automaton: {error}"), "use fewer or shorter words");
             vec![Report::new(Source::new("guardrails", ""), vec![problem])]
         })
     };
@@ -79,12 +83,18 @@ fn applied(mut rule: Rule, says: Option<&Override>) -> Option<Rule> {
 
 fn add(sources: &mut BTreeMap<String, Source>, reports: &mut Vec<Report>, path: &Path, source: Source) {
     let problem = match id_of(path) {
-        None => Problem::new(None, "the file's name is the rule's id, and this one is no id", "name it with small letters, digits and dashes: `payment-card.yaml`"),
+        None => Problem::new(
+            None,
+            "the file's name is the rule's id, and this one is no id",
+            "name it with small letters, digits and dashes: `payment-card.yaml`",
+        ),
         Some(id) => match sources.get(id) {
             // The operator's file takes the place of the one that ships; two files of one folder do not.
-            Some(other) if !other.name().starts_with("guardrails/") || source.name().starts_with("guardrails/") => {
-                Problem::new(None, format!("there are two rules `{id}`: the other is {}", other.name()), "rename one of the files")
-            }
+            Some(other) if !other.name().starts_with("guardrails/") || source.name().starts_with("guardrails/") => Problem::new(
+                None,
+                format!("there are two rules `{id}`: the other is {}", other.name()),
+                "rename one of the files",
+            ),
             _ => {
                 sources.insert(id.to_owned(), source);
                 return;
@@ -97,7 +107,11 @@ fn add(sources: &mut BTreeMap<String, Source>, reports: &mut Vec<Report>, path: 
 fn unknown_overrides(settings: &Settings, sources: &BTreeMap<String, Source>, reports: &mut Vec<Report>) {
     for id in settings.overrides.keys().filter(|id| !sources.contains_key(*id)) {
         let known = sources.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let problem = Problem::new(None, format!("`guardrails.rules` names `{id}`, and there is no such rule"), format!("name one of: {known}"));
+        let problem = Problem::new(
+            None,
+            format!("`guardrails.rules` names `{id}`, and there is no such rule"),
+            format!("name one of: {known}"),
+        );
         reports.push(Report::new(Source::new("configuration", ""), vec![problem]));
     }
 }
@@ -119,9 +133,8 @@ fn is_rule(path: &Path) -> bool {
 
 fn builtin_files(dir: &'static Dir<'static>) -> Vec<(PathBuf, &'static str)> {
     let files = dir.files().filter(|file| is_rule(file.path()));
-    let mut out: Vec<_> = files
-        .filter_map(|file| Some((Path::new("guardrails").join(file.path()), file.contents_utf8()?)))
-        .collect();
+    let mut out: Vec<_> =
+        files.filter_map(|file| Some((Path::new("guardrails").join(file.path()), file.contents_utf8()?))).collect();
     out.extend(dir.dirs().flat_map(builtin_files));
     out
 }
@@ -143,7 +156,11 @@ fn yaml_files(folder: &Path, reports: &mut Vec<Report>) -> Vec<PathBuf> {
             }
         }
         Err(error) => {
-            let problem = Problem::new(None, format!("the folder of rules cannot be read: {error}"), "create it, or remove `guardrails.directory`");
+            let problem = Problem::new(
+                None,
+                format!("the folder of rules cannot be read: {error}"),
+                "create it, or remove `guardrails.directory`",
+            );
             reports.push(Report::new(Source::new(folder.display().to_string(), ""), vec![problem]));
         }
     }
@@ -191,7 +208,8 @@ mod tests {
                 for example in &rule.written().examples.matching {
                     let text = Text { role: Role::User, text: example.into(), span: 0..0 };
                     let found = set.scan(std::slice::from_ref(&text));
-                    let looks = rule.written().roles.is_empty() || rule.written().roles.contains(&super::super::written::RoleName::User);
+                    let looks =
+                        rule.written().roles.is_empty() || rule.written().roles.contains(&super::super::written::RoleName::User);
                     assert_eq!(found.iter().any(|finding| finding.rule == n), looks, "{} on {example:?}", rule.id());
                 }
             }

@@ -1,4 +1,7 @@
 //! A rule as its author writes it. One rule a file; the file's stem is the rule's id.
+//!
+//! What must be written is marked `required` for the schema and still has a default for the reader, so that one bad value does not hide
+//! the mistakes behind it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,15 +13,23 @@ use crate::guard::{checks::Validator, verdict::Action};
 #[serde(deny_unknown_fields)]
 pub struct Written {
     /// What the rule is about, in one line; clients read it when they are refused.
+    #[serde(default)]
+    #[schemars(required)]
     pub summary: String,
     /// Why it exists and what its author had in mind.
+    #[serde(default)]
+    #[schemars(required)]
     pub why: String,
     /// Where it looks: at what the model will read, at what it has written, or both.
+    #[serde(default)]
+    #[schemars(required)]
     pub stage: Stage,
     /// `preview` rules run only when the configuration names them.
     #[serde(default)]
     pub maturity: Maturity,
     /// What happens on a match.
+    #[serde(default)]
+    #[schemars(required)]
     pub action: Action,
     /// The text put in place of a match when the action is `replace`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,20 +38,24 @@ pub struct Written {
     #[serde(default)]
     pub roles: Vec<RoleName>,
     /// What it finds. Each kind that is written adds its matches.
-    #[serde(rename = "match")]
+    #[serde(default, rename = "match")]
+    #[schemars(required)]
     pub matching: Match,
     /// Matches that one of these regular expressions covers whole are let through.
     #[serde(default)]
     pub except: Vec<String>,
     /// Texts that must match and texts that must not. A rule without both does not load.
+    #[serde(default)]
+    #[schemars(required)]
     pub examples: Examples,
 }
 
 /// Which gate a rule stands at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// What the model will read.
+    #[default]
     Input,
     /// What the model has written.
     Output,
@@ -138,14 +153,15 @@ pub struct Length {
 }
 
 /// The rule's proof.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Examples {
     /// Texts that match.
-    #[serde(rename = "match")]
-    #[schemars(length(min = 1))]
+    #[serde(default, rename = "match")]
+    #[schemars(required)]
     pub matching: Vec<String>,
     /// Texts that do not, chosen to be tempting.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
+    #[schemars(required)]
     pub pass: Vec<String>,
 }

@@ -1,0 +1,108 @@
+//! `lockgate check`: says what is wrong with the files, or what would run.
+
+use std::path::Path;
+
+use bytesize::ByteSize;
+
+use crate::{
+    cache,
+    config::{Config, Environment},
+    diagnostics::Report,
+};
+
+/// What was found, ready to be printed.
+#[derive(Debug)]
+pub struct Checked {
+    /// Whether Lockgate would start.
+    pub ok: bool,
+    /// The reports, or a summary of what would run.
+    pub text: String,
+}
+
+/// Checks a configuration file by the code that `serve` starts with; `color` adds terminal colours.
+pub fn run(file: &Path, environment: Environment<'_>, color: bool) -> Checked {
+    match Config::load(file, environment) {
+        Ok(config) => Checked { ok: true, text: summary(file, &config) },
+        Err(report) => refused(&[report], color),
+    }
+}
+
+fn refused(reports: &[Report], color: bool) -> Checked {
+    let text = reports.iter().map(|report| report.render(color)).collect::<Vec<_>>().join("\n");
+    Checked { ok: false, text }
+}
+
+fn summary(file: &Path, config: &Config) -> String {
+    format!(
+        "{}: fine\n  listen    {}, {}\n  admin     {}\n  upstream  {}\n  cache     {}\n  rules     {}\n",
+        file.display(),
+        config.ingress.listen,
+        callers(config),
+        config.console.admin,
+        config.route.as_ref().map_or_else(|| "demo".to_owned(), |route| route.base_url.to_string()),
+        cache_line(&config.cache),
+        rules_line(config),
+    )
+}
+
+fn callers(config: &Config) -> String {
+    match config.access.client_keys.len() {
+        0 => "without client keys".to_owned(),
+        1 => "1 client key".to_owned(),
+        several => format!("{several} client keys"),
+    }
+}
+
+fn cache_line(cache: &cache::Settings) -> String {
+    let kept = format!("{} for {}", ByteSize(cache.max_bytes), humantime::format_duration(cache.ttl));
+    match cache.mode {
+        cache::Mode::Off => "off".to_owned(),
+        cache::Mode::Exact => format!("exact, {kept}"),
+        cache::Mode::Semantic => format!("semantic from {}, {kept}", cache.threshold),
+    }
+}
+
+fn rules_line(config: &Config) -> String {
+    let folder = config.guard.directory.as_ref().map(|folder| folder.display().to_string());
+    match (config.guard.builtin, folder) {
+        (true, Some(folder)) => format!("built in, and {folder}"),
+        (true, None) => "built in".to_owned(),
+        (false, Some(folder)) => folder,
+        (false, None) => "none".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::{Checked, run};
+
+    fn check(text: &str) -> (Checked, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lockgate.yaml");
+        fs::write(&file, text).unwrap();
+        (run(&file, &|_| None, false), file)
+    }
+
+    #[test]
+    fn a_file_that_is_fine_is_summed_up() {
+        let (checked, file) = check("upstream: {url: https://a.b/v1}\n");
+        assert!(checked.ok);
+        assert_eq!(
+            checked.text,
+            format!(
+                "{}: fine\n  listen    127.0.0.1:8787, without client keys\n  admin     127.0.0.1:8788\n  \
+                 upstream  https://a.b/v1\n  cache     semantic from 0.97, 256.0 MiB for 1day\n  rules     built in\n",
+                file.display()
+            )
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_is_reported() {
+        let (checked, _) = check("upstream: {url: https://a.b/v1}\ncache: {mode: fuzzy}\n");
+        assert!(!checked.ok);
+        assert!(checked.text.contains("lockgate.yaml:2:15") && checked.text.contains("1 problem in "), "{}", checked.text);
+    }
+}

@@ -1,0 +1,220 @@
+//! From the file as written to the settings of the rooms, section by section, with what no schema can judge.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+use crate::{cache, console, embed, guard, ingress, telemetry};
+
+use super::{
+    Config, defaults,
+    resolver::Resolver,
+    written::{self, Action, Engine, LogFormat, Mode, Written},
+};
+
+/// Endpoints whose bodies are read. One of them in the relay list would slip past every rule.
+const READ_ENDPOINTS: [&str; 5] = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/messages", "/v1/responses"];
+
+/// Goes on in place of an address that is wrong.
+const STAND_IN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Where the three listeners stand, as far as they can be read.
+struct Listeners {
+    listen: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+    health: Option<SocketAddr>,
+}
+
+impl Resolver<'_> {
+    pub(super) fn config(&mut self, written: &Written) -> Config {
+        let listeners = self.listeners(&written.server);
+        let has_keys = self.is_written("/access/client_keys/0");
+        self.open_listener(listeners.listen, has_keys);
+        let outbound = self.outbound(&written.upstream, listeners.listen, has_keys);
+        Config {
+            ingress: self.ingress(&written.server, listeners.listen),
+            console: console::Settings { admin: listeners.admin.unwrap_or(STAND_IN), health: listeners.health },
+            access: self.access(&written.access),
+            route: self.route(&written.upstream, &outbound),
+            outbound,
+            cache: self.cache(&written.cache),
+            embed: self.embed(&written.embedding),
+            guard: self.guard(&written.guardrails),
+            telemetry: self.telemetry(&written.log),
+        }
+    }
+
+    fn listeners(&mut self, written: &written::Server) -> Listeners {
+        let listen = self.address("/server/listen", &written.listen);
+        let admin = self.address("/server/admin", &written.admin);
+        let health = written.health.as_deref().and_then(|health| self.address("/server/health", health));
+        let pairs = [
+            ("/server/admin", admin, "`server.listen`", listen),
+            ("/server/health", health, "`server.listen`", listen),
+            ("/server/health", health, "`server.admin`", admin),
+        ];
+        for (at, one, other_name, other) in pairs {
+            if one.zip(other).is_some_and(|(one, other)| collide(one, other)) {
+                self.refuse(at, &format!("is the same address as {other_name}"), "give it a port of its own");
+            }
+        }
+        if admin.is_some_and(|admin| !admin.ip().is_loopback()) {
+            self.refuse_because(
+                "/server/admin",
+                "is not on loopback",
+                "who can reach it could read and change everything, without a key",
+                "listen on 127.0.0.1; for probes and metrics from elsewhere set `server.health`",
+            );
+        }
+        Listeners { listen, admin, health }
+    }
+
+    fn open_listener(&mut self, listen: Option<SocketAddr>, has_keys: bool) {
+        if !has_keys && listen.is_some_and(|listen| !listen.ip().is_loopback()) {
+            self.refuse_because(
+                "/server/listen",
+                "is not on loopback, and there are no client keys",
+                "anyone on the network could spend your provider key",
+                "add a key under `access.client_keys` (without a file: set PORTKEY_API_KEY), or listen on 127.0.0.1",
+            );
+        }
+    }
+
+    fn ingress(&mut self, written: &written::Server, listen: Option<SocketAddr>) -> ingress::Settings {
+        for (index, path) in written.relay.iter().enumerate() {
+            self.relay(&format!("/server/relay/{index}"), path);
+        }
+        ingress::Settings {
+            listen: listen.unwrap_or(STAND_IN),
+            max_body_bytes: self.memory("/server/max_body", &written.max_body, 1),
+            max_head_bytes: self.memory("/server/max_head", &written.max_head, defaults::LEAST_MAX_HEAD),
+            head_timeout: self.duration("/server/head_timeout", &written.head_timeout),
+            body_timeout: self.duration("/server/body_timeout", &written.body_timeout),
+            drain_timeout: self.duration_or_zero("/server/drain_timeout", &written.drain_timeout),
+            max_connections: written.max_connections,
+            relay: written.relay.clone(),
+        }
+    }
+
+    fn relay(&mut self, at: &str, path: &str) {
+        // Requests are matched after their paths are normalised, so that another spelling would never match.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+        let is_normal = path.chars().all(is_plain) && !path.contains("//") && !path.contains("/.");
+        if !path.starts_with("/v1/") || !is_normal || path.ends_with('/') {
+            let remedy = "write the whole path, such as /v1/images/generations: no escapes, no slash at the end";
+            self.refuse(at, "is not a path under /v1/", remedy);
+        } else if READ_ENDPOINTS.contains(&path) {
+            self.refuse_because(
+                at,
+                "is an endpoint that Lockgate reads",
+                "relaying it would take it past the cache and every rule",
+                "remove it",
+            );
+        }
+    }
+
+    fn cache(&mut self, written: &written::Cache) -> cache::Settings {
+        let max_bytes = self.size("/cache/max_memory", &written.max_memory, 1);
+        let max_entry_bytes = self.memory("/cache/max_entry", &written.max_entry, 1);
+        if max_entry_bytes as u64 > max_bytes {
+            let remedy = "write less than `cache.max_memory`";
+            self.refuse("/cache/max_entry", "is larger than the whole cache", remedy);
+        }
+        cache::Settings {
+            mode: match written.mode {
+                Mode::Semantic => cache::Mode::Semantic,
+                Mode::Exact => cache::Mode::Exact,
+                Mode::Off => cache::Mode::Off,
+            },
+            threshold: self.threshold(written.threshold),
+            ttl: self.duration("/cache/ttl", &written.ttl),
+            max_bytes,
+            max_entry_bytes,
+        }
+    }
+
+    fn threshold(&mut self, threshold: f64) -> f32 {
+        let at = "/cache/threshold";
+        let remedy = "write 0.97, or 0.9 for more hits; a distance d is a similarity of 1 - d";
+        if !(0.0..=1.0).contains(&threshold) {
+            let message = "is a cosine similarity: from 0 to 1, higher is stricter";
+            self.refuse(at, message, remedy);
+        } else if threshold < defaults::LEAST_THRESHOLD {
+            let consequence = "texts on any two subjects are this alike: questions would get the answers of others";
+            self.refuse_because(at, "is below 0.5", consequence, remedy);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "seven digits of a similarity are more than it has")]
+        let threshold = threshold as f32;
+        threshold
+    }
+
+    fn embed(&mut self, written: &written::Embedding) -> embed::Settings {
+        embed::Settings {
+            engine: match written.engine {
+                Engine::Auto => embed::EngineChoice::Auto,
+                Engine::Rten => embed::EngineChoice::Rten,
+                Engine::OnnxRuntime => embed::EngineChoice::OnnxRuntime,
+            },
+            model: written.model.as_deref().map(|model| self.model(model)),
+            library: None,
+            threads: written.threads,
+            queue: written.queue,
+        }
+    }
+
+    fn model(&mut self, folder: &str) -> PathBuf {
+        let at = "/embedding/model";
+        let folder = self.folder(at, folder);
+        let missing = ["model.int8.onnx", "tokenizer.json"].iter().find(|file| !folder.join(file).is_file());
+        if let Some(file) = missing.filter(|_| folder.is_dir()) {
+            self.refuse(at, &format!("has no {file} in it"), "name a folder that holds a model and its tokenizer");
+        }
+        folder
+    }
+
+    fn guard(&mut self, written: &written::Guardrails) -> guard::Settings {
+        let overridden = |action: &Action| match action {
+            Action::Off => guard::Override::Off,
+            Action::Block => guard::Override::Block,
+            Action::Warn => guard::Override::Warn,
+            Action::Replace => guard::Override::Replace,
+        };
+        guard::Settings {
+            builtin: written.builtin,
+            directory: written.directory.as_deref().map(|folder| self.folder("/guardrails/directory", folder)),
+            overrides: written.rules.iter().map(|(id, action)| (id.clone(), overridden(action))).collect(),
+        }
+    }
+
+    fn telemetry(&mut self, written: &written::Log) -> telemetry::Settings {
+        if !is_filter(&written.level) {
+            let remedy = "write error, warn, info, debug or trace; exceptions follow, as in info,lockgate::cache=debug";
+            self.refuse("/log/level", "is not a log level", remedy);
+        }
+        telemetry::Settings {
+            format: match written.format {
+                LogFormat::Text => telemetry::LogFormat::Text,
+                LogFormat::Json => telemetry::LogFormat::Json,
+            },
+            filter: written.level.clone(),
+        }
+    }
+}
+
+/// Whether the two cannot be listened on both. Port 0 is a new port each time.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && (everywhere || one.ip() == other.ip())
+}
+
+/// `EnvFilter` takes any bare word for a target, so that `inof` would silently log nothing, and it panics on some text
+/// that is not ASCII.
+fn is_filter(text: &str) -> bool {
+    let is_bare = |directive: &&str| !directive.contains(['=', '[']);
+    let is_level = |directive: &str| !directive.is_empty() && directive.parse::<LevelFilter>().is_ok();
+    let bare_words_are_levels = text.split(',').map(str::trim).filter(is_bare).all(is_level);
+    text.is_ascii() && bare_words_are_levels && EnvFilter::try_new(text).is_ok()
+}

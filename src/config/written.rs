@@ -1,0 +1,275 @@
+//! The file as it is written. Doc comments here are what editors show and what reports offer as a remedy.
+//!
+//! Durations, sizes and addresses stay text at this level, so that each can be criticised at its place.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::defaults;
+
+/// Configuration of Lockgate: a semantic cache and guardrails sidecar for LLM traffic.
+///
+/// Every key may be left out. `${NAME}` and `${NAME:-default}` put in variables of the environment.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Lockgate configuration")]
+pub(super) struct Written {
+    /// How requests are let in.
+    pub(super) server: Server,
+    /// Who may call.
+    pub(super) access: Access,
+    /// Who answers what the cache does not.
+    pub(super) upstream: Upstream,
+    /// What is answered without asking again.
+    pub(super) cache: Cache,
+    /// How texts become vectors, for the semantic cache.
+    pub(super) embedding: Embedding,
+    /// What is looked for in requests and answers.
+    pub(super) guardrails: Guardrails,
+    /// How logs are written.
+    pub(super) log: Log,
+}
+
+/// How requests are let in.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Server {
+    /// Address and port for the app. Any address but loopback needs client keys.
+    pub(super) listen: String,
+    /// Address and port for operators. Loopback only: it shows and changes everything.
+    pub(super) admin: String,
+    /// Address and port of a read-only listener with health and metrics, for probes; may be reachable from elsewhere.
+    pub(super) health: Option<String>,
+    /// Largest request body, before and after decompression.
+    pub(super) max_body: String,
+    /// Largest request head: request line and headers.
+    pub(super) max_head: String,
+    /// How long a client may take to send a request head.
+    pub(super) head_timeout: String,
+    /// How long a client may take to send a request body.
+    pub(super) body_timeout: String,
+    /// How long open requests may go on after SIGTERM.
+    pub(super) drain_timeout: String,
+    /// Connections open at once, at least 1; one more waits.
+    #[schemars(range(min = 1))]
+    pub(super) max_connections: usize,
+    /// Paths under /v1/ that are passed on without being read: neither guarded nor cached.
+    #[schemars(extend("examples" = [["/v1/images/generations"]]))]
+    pub(super) relay: Vec<String>,
+}
+
+/// Who may call.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Access {
+    /// The keys that clients present; with none, whoever reaches the port may call.
+    pub(super) client_keys: Vec<ClientKey>,
+}
+
+/// A key that a client presents as `Authorization: Bearer …`. It is never passed on.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientKey {
+    /// Its name in logs and metrics: up to 64 letters, digits, `.`, `_` and `-`.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,64}$"))]
+    pub(super) name: String,
+    /// The key itself, at least 22 characters, best from the environment: `${LOCKGATE_CLIENT_KEY}`.
+    #[schemars(with = "Option<String>")]
+    pub(super) key: Option<SecretString>,
+    /// In place of the key: its SHA-256, in 64 hexadecimal digits.
+    pub(super) sha256: Option<String>,
+    /// Whose cache entries it shares: up to 64 letters, digits, `.`, `_` and `-`.
+    #[serde(default = "default_tenant")]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,64}$"))]
+    pub(super) tenant: String,
+}
+
+fn default_tenant() -> String {
+    defaults::TENANT.to_owned()
+}
+
+/// Who answers what the cache does not.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Upstream {
+    /// The provider's base, up to and with `/v1`.
+    #[schemars(extend("examples" = ["https://api.openai.com/v1"]))]
+    pub(super) url: Option<String>,
+    /// The key sent to the provider when the client brought none of its own, best from the environment:
+    /// `${OPENAI_API_KEY:-}`.
+    #[schemars(with = "Option<String>")]
+    pub(super) api_key: Option<SecretString>,
+    /// How long resolving, connecting and the TLS handshake may take together.
+    pub(super) connect_timeout: String,
+    /// How long the provider may take to begin its answer.
+    pub(super) response_timeout: String,
+    /// How long the provider may be silent inside an answer.
+    pub(super) idle_timeout: String,
+    /// Whether addresses of your own network, and plain HTTP to them, may be called.
+    pub(super) allow_private_addresses: bool,
+}
+
+/// What is answered without asking again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Cache {
+    /// Which requests are answered from the cache.
+    pub(super) mode: Mode,
+    /// Least cosine similarity of a semantic hit, 0.5 to 1; higher is stricter.
+    pub(super) threshold: f64,
+    /// How long an answer is served again.
+    pub(super) ttl: String,
+    /// Memory for answers.
+    pub(super) max_memory: String,
+    /// Largest answer that is kept.
+    pub(super) max_entry: String,
+}
+
+/// Which requests are answered from the cache.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Mode {
+    /// Also those whose last message means the same.
+    Semantic,
+    /// Those that are the same, field for field.
+    Exact,
+    /// None.
+    Off,
+}
+
+/// How texts become vectors.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Embedding {
+    /// What computes the vectors.
+    pub(super) engine: Engine,
+    /// A folder with `model.int8.onnx` and `tokenizer.json`, in place of the model that Lockgate brings.
+    pub(super) model: Option<String>,
+    /// Threads, each on one text at a time, at most 1024; 0 is one per core.
+    #[schemars(range(max = 1024))]
+    pub(super) threads: usize,
+    /// Texts that may wait for a thread, at least 1; one more goes on as a miss.
+    #[schemars(range(min = 1))]
+    pub(super) queue: usize,
+}
+
+/// What computes the vectors.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Engine {
+    /// ONNX Runtime where its library is found, else rten.
+    Auto,
+    /// rten, pure Rust, always there.
+    Rten,
+    /// ONNX Runtime; Lockgate does not start without its library.
+    OnnxRuntime,
+}
+
+/// What is looked for in requests and answers.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Guardrails {
+    /// Whether the rules that ship with Lockgate are active.
+    pub(super) builtin: bool,
+    /// A folder of rule files of your own.
+    pub(super) directory: Option<String>,
+    /// What single rules do, by id, in place of what their files say.
+    pub(super) rules: BTreeMap<String, Action>,
+}
+
+/// What a rule does when it finds something.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Action {
+    /// It does not run.
+    Off,
+    /// The request or answer is refused.
+    Block,
+    /// A line in the log and a header.
+    Warn,
+    /// What was found is replaced.
+    Replace,
+}
+
+/// How logs are written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Log {
+    /// The shape of a line.
+    pub(super) format: LogFormat,
+    /// What is logged: a level (error, warn, info, debug or trace) and exceptions, such as `info,lockgate::cache=debug`.
+    pub(super) level: String,
+}
+
+/// The shape of a line.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: a JSON object on each line.
+    Json,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: defaults::LISTEN.to_owned(),
+            admin: defaults::ADMIN.to_owned(),
+            health: None,
+            max_body: defaults::MAX_BODY.to_owned(),
+            max_head: defaults::MAX_HEAD.to_owned(),
+            head_timeout: defaults::HEAD_TIMEOUT.to_owned(),
+            body_timeout: defaults::BODY_TIMEOUT.to_owned(),
+            drain_timeout: defaults::DRAIN_TIMEOUT.to_owned(),
+            max_connections: defaults::MAX_CONNECTIONS,
+            relay: Vec::new(),
+        }
+    }
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            url: None,
+            api_key: None,
+            connect_timeout: defaults::CONNECT_TIMEOUT.to_owned(),
+            response_timeout: defaults::RESPONSE_TIMEOUT.to_owned(),
+            idle_timeout: defaults::IDLE_TIMEOUT.to_owned(),
+            allow_private_addresses: false,
+        }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Semantic,
+            threshold: defaults::THRESHOLD,
+            ttl: defaults::TTL.to_owned(),
+            max_memory: defaults::MAX_MEMORY.to_owned(),
+            max_entry: defaults::MAX_ENTRY.to_owned(),
+        }
+    }
+}
+
+impl Default for Embedding {
+    fn default() -> Self {
+        Self { engine: Engine::Auto, model: None, threads: defaults::THREADS, queue: defaults::QUEUE }
+    }
+}
+
+impl Default for Guardrails {
+    fn default() -> Self {
+        Self { builtin: true, directory: None, rules: BTreeMap::new() }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: defaults::LEVEL.to_owned() }
+    }
+}
