@@ -92,7 +92,7 @@ pub struct Timings {
 }
 
 /// One request on its way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Exchange {
     /// Echoed or made; joins log lines, headers and the client's own traces.
     pub trace_id: String,

@@ -16,6 +16,7 @@ pub mod guard;
 pub mod ingress;
 pub mod ledger;
 pub mod outbound;
+pub mod pipeline;
 pub mod route;
 pub mod telemetry;
 pub mod wire;

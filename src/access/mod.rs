@@ -1,14 +1,26 @@
 //! Who may: client keys and tenants.
+//!
+//! With client keys, what a client presents is its key and is never passed on. Without, it is the provider's credential, and the tenant
+//! is a keyed hash of it: callers with different credentials share no entries, and the hash tells nobody the credential.
+
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    error::{Error, Kind, Result},
+    exchange::Tenant,
+};
 
 /// Who may call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The client keys; when empty, whoever reaches the port may call.
     pub client_keys: Vec<ClientKey>,
 }
 
 /// One key that a client may present. The key itself is never kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientKey {
     /// Its name in logs and metrics.
     pub name: String,
@@ -16,4 +28,165 @@ pub struct ClientKey {
     pub sha256: [u8; 32],
     /// Whose cache entries it shares.
     pub tenant: String,
+}
+
+/// What the SDKs send when their user gave them no key. They must not reach a provider.
+const DUMMIES: [&str; 3] = ["OPENAI_API_KEY", "DUMMY-KEY", "not-needed"];
+
+/// Where the Portkey SDKs put their key.
+const PORTKEY_KEY: &str = "x-portkey-api-key";
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whose cache entries it shares.
+    pub tenant: Tenant,
+    /// The client key's name, if there are client keys.
+    pub key: Option<String>,
+    /// The `Authorization` to pass on, if the client brought one for the provider.
+    pub credential: Option<HeaderValue>,
+}
+
+/// Knows the keys.
+pub struct Access {
+    keys: Vec<ClientKey>,
+    /// Differs with each start: a tenant's hash means nothing outside this process.
+    secret: [u8; 32],
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// Access under these settings.
+    pub fn new(settings: &Settings) -> Self {
+        let mut secret = [0; 32];
+        secret[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        secret[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        Self { keys: settings.client_keys.clone(), secret }
+    }
+
+    /// Reads who calls from a request's headers.
+    pub fn admit(&self, headers: &HeaderMap) -> Result<Caller> {
+        if self.keys.is_empty() { Ok(self.anybody(headers)) } else { self.key_holder(headers) }
+    }
+
+    fn key_holder(&self, headers: &HeaderMap) -> Result<Caller> {
+        let presented = [bearer(headers), portkey(headers)].into_iter().flatten();
+        for presented in presented {
+            let hash = Sha256::digest(presented.as_bytes());
+            // All keys are compared, each in constant time: how long it takes says nothing about how near a guess was.
+            let matching = self.keys.iter().filter(|key| bool::from(key.sha256.as_slice().ct_eq(hash.as_slice())));
+            if let Some(key) = matching.last() {
+                let tenant = self.tenant(&["key", &key.tenant]);
+                return Ok(Caller { tenant, key: Some(key.name.clone()), credential: None });
+            }
+        }
+        let message = "No client key that is known here. Send it as `Authorization: Bearer ...` or `x-portkey-api-key`; \
+                       the operator adds keys under `access.client_keys`.";
+        Err(Error::new(Kind::Unauthenticated, message))
+    }
+
+    fn anybody(&self, headers: &HeaderMap) -> Caller {
+        let credential = headers.get(AUTHORIZATION).filter(|_| bearer(headers).is_none_or(|token| !DUMMIES.contains(&token)));
+        let credential = credential.map(|value| {
+            let mut value = value.clone();
+            value.set_sensitive(true);
+            value
+        });
+        let own = credential.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let tenant = self.tenant(&["credential", own, portkey(headers).unwrap_or_default()]);
+        Caller { tenant, key: None, credential }
+    }
+
+    fn tenant(&self, parts: &[&str]) -> Tenant {
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        let mut tenant = [0; 16];
+        hasher.finalize_xof().fill(&mut tenant);
+        Tenant(tenant)
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn portkey(headers: &HeaderMap) -> Option<&str> {
+    headers.get(PORTKEY_KEY)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|&(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    fn access(keys: &[(&str, &str)]) -> Access {
+        let key = |&(key, tenant): &(&str, &str)| ClientKey {
+            name: format!("name of {key}"),
+            sha256: Sha256::digest(key.as_bytes()).into(),
+            tenant: tenant.to_owned(),
+        };
+        Access::new(&Settings { client_keys: keys.iter().map(key).collect() })
+    }
+
+    #[test]
+    fn a_client_key_is_known_in_either_header_and_never_passed_on() {
+        let access = access(&[("secret-one", "a"), ("secret-two", "b"), ("secret-three", "a")]);
+        let one = access.admit(&headers(&[("authorization", "Bearer secret-one")])).unwrap();
+        let two =
+            access.admit(&headers(&[("authorization", "Bearer OPENAI_API_KEY"), ("x-portkey-api-key", "secret-two")])).unwrap();
+        let three = access.admit(&headers(&[("authorization", "bearer secret-three")])).unwrap();
+        assert_eq!((one.key.as_deref(), &one.credential), (Some("name of secret-one"), &None));
+        assert!(one.tenant != two.tenant && one.tenant == three.tenant);
+    }
+
+    #[test]
+    fn without_a_known_key_nobody_gets_in() {
+        let access = access(&[("secret", "a")]);
+        for pairs in
+            [&[][..], &[("authorization", "Bearer guess")], &[("authorization", "Basic secret")], &[("x-portkey-api-key", "")]]
+        {
+            let error = access.admit(&headers(pairs)).unwrap_err();
+            assert_eq!(error.kind(), Kind::Unauthenticated);
+            assert!(!error.to_string().contains("guess"));
+        }
+    }
+
+    #[test]
+    fn without_keys_a_real_credential_goes_on_and_the_sdks_dummies_do_not() {
+        let access = access(&[]);
+        let credential = |value: &str| access.admit(&headers(&[("authorization", value)])).unwrap().credential;
+        assert_eq!(credential("Bearer sk-real").unwrap(), "Bearer sk-real");
+        assert!(credential("Bearer sk-real").unwrap().is_sensitive());
+        for dummy in DUMMIES {
+            assert_eq!(credential(&format!("Bearer {dummy}")), None);
+        }
+    }
+
+    #[test]
+    fn callers_with_different_credentials_are_different_tenants() {
+        let access = access(&[]);
+        let tenant = |pairs: &[(&'static str, &str)]| access.admit(&headers(pairs)).unwrap().tenant;
+        let all = [
+            tenant(&[]),
+            tenant(&[("authorization", "Bearer a")]),
+            tenant(&[("authorization", "Bearer b")]),
+            tenant(&[("x-portkey-api-key", "a")]),
+        ];
+        for (n, one) in all.iter().enumerate() {
+            assert!(all[n + 1..].iter().all(|other| other != one));
+        }
+        assert_eq!(tenant(&[]), tenant(&[("authorization", "Bearer DUMMY-KEY")]));
+    }
 }

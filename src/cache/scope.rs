@@ -6,7 +6,7 @@
 use blake3::Hasher;
 
 use crate::{
-    exchange::Tenant,
+    exchange::{Bypass, Tenant},
     guard::Screened,
     wire::{
         Endpoint, Request,
@@ -29,6 +29,8 @@ pub struct Scope {
     pub partition: Key,
     /// The words of the last message, if they are a user's text and nothing else.
     pub text: Option<String>,
+    /// Why there are none, where there are none.
+    pub without_text: Bypass,
 }
 
 impl Scope {
@@ -51,7 +53,8 @@ impl Scope {
         let mut exact = Hasher::new();
         exact.update(&partition);
         sized(&mut exact, text.as_deref().unwrap_or_default().as_bytes());
-        Self { exact: *exact.finalize().as_bytes(), partition, text }
+        let without_text = if request.endpoint() == Endpoint::Chat { Bypass::NotText } else { Bypass::Endpoint };
+        Self { exact: *exact.finalize().as_bytes(), partition, text, without_text }
     }
 }
 

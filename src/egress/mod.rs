@@ -1,1 +1,86 @@
-//! (to come)
+//! Answer or refusal → HTTP: headers, events, bodies.
+
+mod body;
+mod headers;
+mod refusal;
+
+pub use body::Body;
+pub use headers::UNGUARDED;
+pub use refusal::{error, shape};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+
+use crate::{
+    error::Result,
+    exchange::Exchange,
+    pipeline::Reply,
+    route::{AnswerBody, Head},
+    wire::replay,
+};
+
+/// The form in which a client wants its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    /// As events.
+    pub stream: bool,
+    /// With a last event that has the usage.
+    pub include_usage: bool,
+}
+
+/// The response to a request that went through the pipeline.
+pub fn respond(reply: Result<Reply>, form: Form, exchange: &Exchange) -> Response<Body> {
+    let mut response = match reply {
+        Ok(Reply::Whole(head, cleared)) => whole(head, cleared.body().clone(), form),
+        Ok(Reply::Stream(head, stream)) => with_head(head, Body::events(stream)),
+        Ok(Reply::Blocked(block)) => refusal::blocked(&block),
+        Err(error) => refusal::error(&error),
+    };
+    headers::add(response.headers_mut(), exchange);
+    response
+}
+
+/// The response to a request that was passed on unread.
+pub fn respond_unread(reply: Result<(Head, AnswerBody)>, exchange: &Exchange) -> Response<Body> {
+    let mut response = match reply {
+        Ok((head, AnswerBody::Whole(body))) => with_head(head, Body::whole(body)),
+        Ok((head, AnswerBody::Arriving(body))) => with_head(head, Body::arriving(body)),
+        Err(error) => refusal::error(&error),
+    };
+    headers::add(response.headers_mut(), exchange);
+    response.headers_mut().insert(UNGUARDED.0, HeaderValue::from_static(UNGUARDED.1));
+    response
+}
+
+/// A whole answer is told as events where the client wants events; what cannot be told is sent as it is.
+fn whole(mut head: Head, body: Bytes, form: Form) -> Response<Body> {
+    let told = (form.stream && head.status.is_success())
+        .then(|| replay::events(&serde_json::from_slice(&body).ok()?, form.include_usage))
+        .flatten();
+    let Some(events) = told else { return with_head(head, Body::whole(body)) };
+    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    with_head(head, Body::whole(events))
+}
+
+fn with_head(head: Head, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    response
+}
+
+/// A small response of our own.
+pub fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(Body::whole(body.to_string().into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A line of text.
+pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::whole(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

@@ -66,10 +66,16 @@ impl OutputGate {
             exchange.note_rules(stored.notes.clone());
             return Some(Clearing::Passed(Cleared::new(stored.body, stored.rules, stored.notes), None));
         }
-        Response::decode(endpoint, stored.body).map(|response| self.clear(&response, exchange))
+        let response = Response::decode(endpoint, stored.body).ok()?;
+        Some(self.clear(&response, exchange))
     }
 
-    /// Lets an answer pass that is not judged: what an error says, or what an endpoint without texts returns.
+    /// Lets vectors pass: they hold no text.
+    pub fn clear_vectors(&self, body: Bytes) -> Clearing {
+        Clearing::Passed(self.wave_through(body), Some(Complete::new()))
+    }
+
+    /// Lets an answer pass that is not judged: what an upstream's error says.
     pub fn wave_through(&self, body: Bytes) -> Cleared {
         Cleared::new(body, self.rules().id(), Vec::new())
     }

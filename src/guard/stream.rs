@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
+use http_body_util::{BodyExt as _, Limited};
 
 use super::{
     output::{Clearing, OutputGate},
@@ -75,9 +76,26 @@ impl StreamGate {
     /// The whole answer, judged; `None` if the stream did not come to its own end.
     pub fn finish(self, exchange: &mut Exchange) -> Option<Clearing> {
         let whole = self.done && !self.failed && self.followed <= MAX_FOLLOWED_BYTES && self.assembler.finished();
-        let response = whole.then(|| Response::decode(self.endpoint, self.assembler.finish().to_string().into()))??;
+        let response = whole.then(|| Response::decode(self.endpoint, self.assembler.finish().to_string().into()).ok())??;
         Some(self.gate.clear(&response, exchange))
     }
+}
+
+/// Waits for a stream that cannot be told before it was judged.
+pub async fn hold<B>(body: B, mut gate: StreamGate, exchange: &mut Exchange) -> Result<Clearing, Error>
+where
+    B: Body<Data = Bytes, Error = Error> + Unpin,
+{
+    let collected = Limited::new(body, MAX_FOLLOWED_BYTES).collect().await;
+    let events = collected.map_err(|error| match error.downcast::<Error>() {
+        Ok(error) => *error,
+        Err(_) => Error::new(Kind::UpstreamMalformed, "The upstream's stream is too long to be judged as a whole."),
+    })?;
+    gate.events(&events.to_bytes()).map_err(broken_stream)?;
+    gate.finish(exchange).ok_or_else(|| {
+        let message = "The upstream's stream ended early, so it could not be judged. Try again, or ask the provider.";
+        Error::new(Kind::UpstreamReset, message)
+    })
 }
 
 /// What is done when a stream has ended, however it ended: at its own end with what may be kept, or early.

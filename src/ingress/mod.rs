@@ -2,8 +2,20 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+mod body;
+mod headers;
+mod host;
+mod listen;
+mod path;
+mod service;
+
+pub use host::local_page;
+pub use listen::{Listener, serve};
+pub use path::READ;
+pub use service::Service;
+
 /// How requests are let in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Where the data port listens.
     pub listen: SocketAddr,

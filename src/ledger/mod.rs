@@ -1,1 +1,137 @@
-//! (to come)
+//! What happened: one log line and a few metrics for each request, however it ended.
+
+use std::time::Duration;
+
+use metrics::{counter, histogram};
+
+use crate::{
+    clock,
+    error::Error,
+    exchange::Exchange,
+    telemetry::{label, metric},
+};
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With an answer, from wherever.
+    Answered,
+    /// With what the upstream said, which was not an answer.
+    UpstreamRefused,
+    /// A rule refused it.
+    Blocked,
+    /// With an error.
+    Failed,
+    /// The client left before the end.
+    Cancelled,
+}
+
+impl Outcome {
+    /// The word used in log and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::UpstreamRefused => "upstream-refused",
+            Self::Blocked => "blocked",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A request that has begun. Dropped before it is closed, it was cancelled: the server drops what nobody waits for.
+#[derive(Debug)]
+pub struct Record {
+    endpoint: &'static str,
+    model: String,
+    key: Option<String>,
+    trace_id: String,
+    open: bool,
+}
+
+impl Record {
+    /// Begins.
+    pub fn open(endpoint: &'static str, model: &str, key: Option<String>, trace_id: &str) -> Self {
+        Self { endpoint, model: model.to_owned(), key, trace_id: trace_id.to_owned(), open: true }
+    }
+
+    /// Ends well or not so well.
+    pub fn close(mut self, exchange: &Exchange, outcome: Outcome) {
+        self.write(exchange, outcome, None);
+    }
+
+    /// Ends with an error.
+    pub fn fail(mut self, exchange: &Exchange, error: &Error) {
+        self.write(exchange, Outcome::Failed, Some(error));
+    }
+
+    fn write(&mut self, exchange: &Exchange, outcome: Outcome, error: Option<&Error>) {
+        self.open = false;
+        let took = clock::now().saturating_duration_since(exchange.started);
+        count(self.endpoint, exchange, outcome, took);
+        let rules: Vec<_> = exchange.rules.iter().map(|note| format!("{}={}", note.rule, note.action)).collect();
+        tracing::info!(
+            trace_id = exchange.trace_id,
+            endpoint = self.endpoint,
+            model = self.model,
+            key = self.key,
+            outcome = outcome.as_str(),
+            cache = exchange.cache.as_str(),
+            bypass = exchange.bypass.map(|bypass| bypass.as_str()),
+            similarity = exchange.similarity,
+            rules = (!rules.is_empty()).then(|| rules.join(",")),
+            took_ms = milliseconds(took),
+            embed_ms = exchange.timings.embed.map(milliseconds),
+            upstream_ms = exchange.timings.upstream.map(milliseconds),
+            error = error.map(|error| error.kind().as_str()),
+            origin = error.map(|error| error.kind().origin().as_str()),
+            cause = error.map(tracing::field::display),
+            "Request."
+        );
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn count(endpoint: &'static str, exchange: &Exchange, outcome: Outcome, took: Duration) {
+    let cache = exchange.cache.as_str();
+    counter!(metric::REQUESTS, label::ENDPOINT => endpoint, label::OUTCOME => outcome.as_str(), label::CACHE => cache)
+        .increment(1);
+    histogram!(metric::REQUEST_SECONDS, label::CACHE => cache).record(took);
+    if let Some(bypass) = exchange.bypass {
+        counter!(metric::CACHE_BYPASSES, label::REASON => bypass.as_str()).increment(1);
+    }
+    for note in &exchange.rules {
+        counter!(metric::RULE_MATCHES, label::RULE => note.rule.clone(), label::ACTION => note.action).increment(1);
+    }
+    if let Some(embed) = exchange.timings.embed {
+        histogram!(metric::EMBED_SECONDS).record(embed);
+    }
+    if let Some(upstream) = exchange.timings.upstream {
+        histogram!(metric::UPSTREAM_SECONDS).record(upstream);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.open {
+            counter!(metric::REQUESTS, label::ENDPOINT => self.endpoint, label::OUTCOME => Outcome::Cancelled.as_str(), label::CACHE => "").increment(1);
+            tracing::info!(
+                trace_id = self.trace_id,
+                endpoint = self.endpoint,
+                model = self.model,
+                outcome = "cancelled",
+                "Request."
+            );
+        }
+    }
+}
+
+/// A request that was refused before it was one: what, and how often.
+pub fn refused(error: &Error, trace_id: &str) {
+    let kind = error.kind();
+    counter!(metric::REFUSED, label::REASON => kind.as_str()).increment(1);
+    tracing::info!(trace_id, error = kind.as_str(), origin = kind.origin().as_str(), cause = %error, "Request refused.");
+}

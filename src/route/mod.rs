@@ -2,8 +2,16 @@
 
 use std::time::Duration;
 
-use http::Uri;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header::CONTENT_TYPE};
 use secrecy::SecretString;
+
+mod attempt;
+mod headers;
+
+pub use attempt::Router;
+
+pub use crate::outbound::Body as Arriving;
 
 /// Where a request goes on a miss.
 #[derive(Debug, Clone)]
@@ -16,4 +24,59 @@ pub struct Settings {
     pub response_timeout: Duration,
     /// How long the upstream may be silent inside a body.
     pub idle_timeout: Duration,
+}
+
+/// What a client sent beside the body that the pipeline judges.
+#[derive(Debug, Clone)]
+pub struct Passage {
+    /// The client's headers; those that concern only the connection or Lockgate are left behind on the way out.
+    pub headers: HeaderMap,
+    /// The credential to pass on.
+    pub credential: Option<HeaderValue>,
+}
+
+/// A request to an endpoint whose bodies are not read.
+#[derive(Debug)]
+pub struct Unread {
+    /// The method.
+    pub method: Method,
+    /// The path under the upstream's base, with the query: `/models?limit=3`.
+    pub path: String,
+    /// The body as it came.
+    pub body: Bytes,
+}
+
+/// Status and headers of an answer.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, without those of the connection.
+    pub headers: HeaderMap,
+}
+
+impl Head {
+    /// The head of an answer that does not come from an upstream as it is.
+    pub fn json() -> Self {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        Self { status: StatusCode::OK, headers }
+    }
+}
+
+/// What an upstream answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its head.
+    pub head: Head,
+    /// Its body.
+    pub body: AnswerBody,
+}
+
+/// The two forms of an answer.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// All of it.
+    Whole(Bytes),
+    /// As it arrives: events, or an endpoint that is relayed unread.
+    Arriving(Arriving),
 }

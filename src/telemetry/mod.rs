@@ -1,7 +1,12 @@
 //! Set-up of logs and metrics, and the list of metric and label names.
 
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::EnvFilter;
+
 /// How logs are written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// One line of text or one JSON object per event.
     pub format: LogFormat,
@@ -16,4 +21,89 @@ pub enum LogFormat {
     Text,
     /// For machines.
     Json,
+}
+
+/// Names of metrics. None is written anywhere else.
+pub mod metric {
+    /// Requests by endpoint, outcome and cache status.
+    pub const REQUESTS: &str = "lockgate_requests_total";
+    /// Time from a request's head to the end of its answer.
+    pub const REQUEST_SECONDS: &str = "lockgate_request_seconds";
+    /// Time from an upstream call to its response head.
+    pub const UPSTREAM_SECONDS: &str = "lockgate_upstream_seconds";
+    /// Time to embed a prompt, waiting for a thread included.
+    pub const EMBED_SECONDS: &str = "lockgate_embed_seconds";
+    /// Requests that were compared exactly only or not at all, by reason.
+    pub const CACHE_BYPASSES: &str = "lockgate_cache_bypasses_total";
+    /// Matches of rules, by rule and action.
+    pub const RULE_MATCHES: &str = "lockgate_rule_matches_total";
+    /// Requests refused before they were read, by reason.
+    pub const REFUSED: &str = "lockgate_refused_total";
+    /// Answers in the cache.
+    pub const CACHE_ENTRIES: &str = "lockgate_cache_entries";
+    /// Bytes in the cache.
+    pub const CACHE_BYTES: &str = "lockgate_cache_bytes";
+    /// Vectors of the semantic tier.
+    pub const CACHE_VECTORS: &str = "lockgate_cache_vectors";
+    /// Open client connections.
+    pub const CONNECTIONS: &str = "lockgate_connections";
+}
+
+/// Names of labels.
+pub mod label {
+    /// Which endpoint.
+    pub const ENDPOINT: &str = "endpoint";
+    /// How it ended.
+    pub const OUTCOME: &str = "outcome";
+    /// What the cache did.
+    pub const CACHE: &str = "cache";
+    /// Why.
+    pub const REASON: &str = "reason";
+    /// Which rule.
+    pub const RULE: &str = "rule";
+    /// What the rule did.
+    pub const ACTION: &str = "action";
+}
+
+/// From a tenth of a hit to a patient model.
+const SECONDS: [f64; 16] =
+    [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0, 120.0];
+
+/// Starts the log; lines are written until the guard is dropped. Writing never blocks a request: a line that finds no room is dropped.
+pub fn start_log(settings: &Settings, color: bool) -> WorkerGuard {
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
+    // A second start in one process, as in tests, keeps the first log.
+    let started = match settings.format {
+        LogFormat::Text => builder.with_ansi(color).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+    };
+    drop(started);
+    guard
+}
+
+/// Starts the metrics of this process.
+pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
+    let recorder =
+        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?.build_recorder();
+    let handle = recorder.handle();
+    // A second start in one process, as in tests, keeps the first recorder.
+    drop(metrics::set_global_recorder(recorder));
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(metric::REQUESTS, "Requests by endpoint, outcome and cache status.");
+    describe_histogram!(metric::REQUEST_SECONDS, Unit::Seconds, "From a request's head to the end of its answer.");
+    describe_histogram!(metric::UPSTREAM_SECONDS, Unit::Seconds, "From an upstream call to its response head.");
+    describe_histogram!(metric::EMBED_SECONDS, Unit::Seconds, "Embedding a prompt, waiting for a thread included.");
+    describe_counter!(metric::CACHE_BYPASSES, "Requests compared exactly only or not at all, by reason.");
+    describe_counter!(metric::RULE_MATCHES, "Matches of rules, by rule and action.");
+    describe_counter!(metric::REFUSED, "Requests refused before they were read, by reason.");
+    describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");
+    describe_gauge!(metric::CACHE_BYTES, Unit::Bytes, "Bytes in the cache.");
+    describe_gauge!(metric::CACHE_VECTORS, "Vectors of the semantic tier.");
+    describe_gauge!(metric::CONNECTIONS, "Open client connections.");
 }

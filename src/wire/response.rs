@@ -7,6 +7,35 @@ use super::{
     request::Endpoint,
     text::{self, Role, Text},
 };
+use crate::error::{Error, Kind as ErrorKind, Result};
+
+/// Reads just enough of an embeddings answer: its millions of numbers are nobody's text.
+pub fn check_vectors(body: &[u8]) -> Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Vectors {
+        error: Option<serde_json::Value>,
+        data: Option<serde::de::IgnoredAny>,
+    }
+    let vectors: Vectors = serde_json::from_slice(body).map_err(|error| unreadable(&error.to_string()))?;
+    match vectors {
+        Vectors { error: Some(error), .. } => {
+            let message = error.get("message").and_then(serde_json::Value::as_str).unwrap_or("no message");
+            Err(dressed_error(message))
+        }
+        Vectors { data: None, .. } => Err(unreadable("it has no `data`")),
+        Vectors { .. } => Ok(()),
+    }
+}
+
+fn unreadable(reason: &str) -> Error {
+    let message =
+        format!("The upstream's answer cannot be read: {reason}. Check that `upstream.url` leads to an OpenAI-compatible API.");
+    Error::new(ErrorKind::UpstreamMalformed, message)
+}
+
+fn dressed_error(message: &str) -> Error {
+    Error::new(ErrorKind::UpstreamError, format!("The upstream reported an error under a success status: {message}"))
+}
 
 /// An answer's body.
 #[derive(Debug, Clone)]
@@ -16,10 +45,17 @@ pub struct Response {
 }
 
 impl Response {
-    /// Reads a body; `None` if it is not a JSON object.
-    pub fn decode(endpoint: Endpoint, body: Bytes) -> Option<Self> {
-        let json = Json::parse(body).ok()?;
-        (json.root().kind() == Kind::Object).then_some(Self { json, endpoint })
+    /// Reads a body. What is no JSON object, or an error dressed as an answer, is no answer.
+    pub fn decode(endpoint: Endpoint, body: Bytes) -> Result<Self> {
+        let json = Json::parse(body).map_err(|malformed| {
+            let place = format!("{} (line {}, column {})", malformed.message, malformed.line, malformed.column);
+            unreadable(&place)
+        })?;
+        if json.root().kind() != Kind::Object {
+            return Err(unreadable(&format!("it is {}", json.root().kind().as_str())));
+        }
+        let response = Self { json, endpoint };
+        response.error_message().map_or(Ok(response), |message| Err(dressed_error(&message)))
     }
 
     /// The body.
@@ -33,7 +69,7 @@ impl Response {
     }
 
     /// The provider's message, if this is an error dressed as an answer.
-    pub fn error_message(&self) -> Option<String> {
+    fn error_message(&self) -> Option<String> {
         let error = self.json.root().get("error").filter(|error| !error.is_null())?;
         let message = error.get("message").and_then(Value::as_str).or_else(|| error.as_str());
         Some(message.map_or_else(|| "no message".to_owned(), std::borrow::Cow::into_owned))
@@ -41,11 +77,7 @@ impl Response {
 
     /// Whether the model said all it had to say: every choice stopped by itself, and nothing was filtered.
     pub fn complete(&self) -> bool {
-        let root = self.json.root();
-        if self.endpoint == Endpoint::Embeddings {
-            return root.get("data").is_some_and(|data| data.items().next().is_some());
-        }
-        let Some(choices) = root.get("choices") else { return false };
+        let Some(choices) = self.json.root().get("choices") else { return false };
         let mut reasons = choices.items().map(|choice| choice.get("finish_reason").and_then(Value::as_str)).peekable();
         reasons.peek().is_some()
             && reasons.all(|reason| reason.is_some_and(|reason| matches!(&*reason, "stop" | "tool_calls" | "function_call")))
@@ -84,12 +116,18 @@ mod tests {
         assert!(!chat(r#"{"choices":[{"finish_reason":"length"}]}"#).complete());
         assert!(!chat(r#"{"choices":[{"finish_reason":"stop"},{"finish_reason":"content_filter"}]}"#).complete());
         assert!(!chat(r#"{"choices":[]}"#).complete());
-        assert!(!chat(r#"{"error":{"message":"no"}}"#).complete());
     }
 
     #[test]
     fn knows_an_error_in_an_answers_clothes() {
-        assert_eq!(chat(r#"{"error":{"message":"quota"}}"#).error_message().as_deref(), Some("quota"));
-        assert_eq!(chat(r#"{"error":null,"choices":[]}"#).error_message(), None);
+        let dressed = Bytes::from_static(br#"{"error":{"message":"quota"}}"#);
+        let error = Response::decode(Endpoint::Chat, dressed.clone()).unwrap_err();
+        assert!(error.kind() == ErrorKind::UpstreamError && error.message().ends_with("quota"));
+        assert_eq!(check_vectors(&dressed).unwrap_err().kind(), ErrorKind::UpstreamError);
+        assert!(Response::decode(Endpoint::Chat, Bytes::from_static(br#"{"error":null,"choices":[]}"#)).is_ok());
+        assert!(check_vectors(br#"{"data":[],"error":null}"#).is_ok());
+        for body in ["", "[]", "<html>", "{}"] {
+            assert_eq!(check_vectors(body.as_bytes()).unwrap_err().kind(), ErrorKind::UpstreamMalformed);
+        }
     }
 }

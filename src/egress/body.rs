@@ -1,0 +1,72 @@
+//! The body of a response, in its few forms.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::refusal;
+use crate::{error::Error, guard::ClearedStream, route::Arriving, wire::sse};
+
+/// A response body.
+#[derive(Debug)]
+pub struct Body(Form);
+
+#[derive(Debug)]
+enum Form {
+    Whole(Option<Bytes>),
+    Events(Box<ClearedStream<Arriving>>),
+    Arriving(Box<Arriving>),
+}
+
+impl Body {
+    /// All of it.
+    pub fn whole(bytes: Bytes) -> Self {
+        Self(Form::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
+    }
+
+    /// Events as they come. A failure in the middle is told as a last event, in the shape of an error.
+    pub(super) fn events(stream: Box<ClearedStream<Arriving>>) -> Self {
+        Self(Form::Events(stream))
+    }
+
+    /// Bytes as they come. A failure in the middle breaks the connection, so that nobody takes half for the whole.
+    pub(super) fn arriving(body: Arriving) -> Self {
+        Self(Form::Arriving(Box::new(body)))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut self.0 {
+            Form::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Form::Arriving(body) => Pin::new(body).poll_frame(cx),
+            Form::Events(stream) => {
+                let polled = Pin::new(stream).poll_frame(cx);
+                if let Poll::Ready(Some(Err(error))) = &polled {
+                    let last = sse::event(refusal::shape(error).to_string().as_bytes());
+                    self.0 = Form::Whole(None);
+                    return Poll::Ready(Some(Ok(Frame::data(last))));
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.0, Form::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Form::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Form::Events(_) | Form::Arriving(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What a response says about how it came about: in Portkey's names where they have one, in ours where they lack it.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header::AGE};
+
+use crate::exchange::{CacheStatus, Exchange};
+
+const TRACE_ID: HeaderName = HeaderName::from_static("x-portkey-trace-id");
+const CACHE_STATUS: HeaderName = HeaderName::from_static("x-portkey-cache-status");
+const SIMILARITY: HeaderName = HeaderName::from_static("x-lockgate-similarity");
+const BYPASS: HeaderName = HeaderName::from_static("x-lockgate-cache-bypass");
+const RULES: HeaderName = HeaderName::from_static("x-lockgate-rules");
+
+/// Says that no rule has seen a body.
+pub const UNGUARDED: (HeaderName, &str) = (HeaderName::from_static("x-lockgate-guard"), "unguarded");
+
+pub(super) fn add(headers: &mut HeaderMap, exchange: &Exchange) {
+    insert(headers, TRACE_ID, &exchange.trace_id);
+    headers.insert(CACHE_STATUS, HeaderValue::from_static(exchange.cache.as_str()));
+    if let Some(similarity) = exchange.similarity.filter(|_| exchange.cache != CacheStatus::Hit) {
+        insert(headers, SIMILARITY, &format!("{similarity:.4}"));
+    }
+    if let Some(bypass) = exchange.bypass {
+        headers.insert(BYPASS, HeaderValue::from_static(bypass.as_str()));
+    }
+    if let Some(age) = exchange.age {
+        headers.insert(AGE, HeaderValue::from(age.as_secs()));
+    }
+    if !exchange.rules.is_empty() {
+        let notes: Vec<_> = exchange.rules.iter().map(|note| format!("{}={}", note.rule, note.action)).collect();
+        insert(headers, RULES, &notes.join(", "));
+    }
+}
+
+/// What cannot be a header value is left out.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,121 @@
+//! What a client says in headers: its trace id, and what it wants of the cache.
+
+use std::time::Duration;
+
+use http::{HeaderMap, header::CACHE_CONTROL};
+use uuid::Uuid;
+
+use crate::{
+    cache::Wish,
+    error::{Error, Kind, Result},
+};
+
+const TRACE_ID: &str = "x-portkey-trace-id";
+const CONFIG: &str = "x-portkey-config";
+const REFRESH: &str = "x-portkey-cache-force-refresh";
+const NAMESPACE: &str = "x-portkey-cache-namespace";
+const TTL: &str = "x-portkey-cache-ttl";
+const THRESHOLD: &str = "x-lockgate-threshold";
+
+/// Longest name that a client may give.
+const MAX_NAME_BYTES: usize = 256;
+
+/// The client's trace id, or a new one. An id that would not fit a log line is not echoed.
+pub(super) fn trace_id(headers: &HeaderMap) -> String {
+    let given = headers.get(TRACE_ID).and_then(|value| value.to_str().ok());
+    let given = given.filter(|id| !id.is_empty() && id.len() <= MAX_NAME_BYTES);
+    given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// Reads what the client wants of the cache.
+pub(super) fn wish(headers: &HeaderMap) -> Result<Wish> {
+    if headers.contains_key(CONFIG) {
+        let message = "Lockgate does not read configs from `x-portkey-config` yet. Remove the header, and write the upstream and the \
+                       cache's settings into lockgate.yaml.";
+        return Err(Error::new(Kind::Unsupported, message).param(CONFIG));
+    }
+    let mut wish =
+        Wish { refresh: text(headers, REFRESH)?.is_some_and(|value| value.eq_ignore_ascii_case("true")), ..Wish::default() };
+    cache_control(headers, &mut wish);
+    wish.namespace = text(headers, NAMESPACE)?.map(str::to_owned);
+    if let Some(seconds) = text(headers, TTL)? {
+        let seconds = seconds.parse().map_err(|_| invalid(TTL, "a number of seconds, such as 3600"))?;
+        wish.ttl = Some(Duration::from_secs(seconds));
+    }
+    if let Some(threshold) = text(headers, THRESHOLD)? {
+        let threshold = threshold.parse().ok().filter(|threshold| (0.0..=1.0).contains(threshold));
+        wish.threshold = Some(threshold.ok_or_else(|| invalid(THRESHOLD, "a similarity from 0 to 1; higher is stricter"))?);
+    }
+    Ok(wish)
+}
+
+/// `no-store` keeps the cache out of it, `no-cache` asks for a fresh answer, `max-age` shortens an answer's life.
+fn cache_control(headers: &HeaderMap, wish: &mut Wish) {
+    let values = headers.get_all(CACHE_CONTROL).into_iter().filter_map(|value| value.to_str().ok());
+    for directive in values.flat_map(|value| value.split(',')).map(str::trim) {
+        match directive.to_ascii_lowercase().as_str() {
+            "no-store" => wish.no_store = true,
+            "no-cache" => wish.refresh = true,
+            other => {
+                let seconds = other.strip_prefix("max-age=").and_then(|seconds| seconds.parse().ok());
+                wish.ttl = seconds.map(Duration::from_secs).or(wish.ttl);
+            }
+        }
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let value = value.to_str().ok().filter(|value| value.len() <= MAX_NAME_BYTES);
+    value.map(Some).ok_or_else(|| invalid(name, "at most 256 visible ASCII characters"))
+}
+
+fn invalid(name: &'static str, expected: &str) -> Error {
+    Error::new(Kind::InvalidHeader, format!("The header `{name}` must be {expected}.")).param(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|&(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn reads_portkeys_headers_and_the_standard_one() {
+        let wish = wish(&headers(&[
+            ("cache-control", "no-cache, Max-Age=5"),
+            ("x-portkey-cache-namespace", "n"),
+            ("x-lockgate-threshold", "0.99"),
+        ]));
+        let expected = Wish {
+            refresh: true,
+            no_store: false,
+            namespace: Some("n".to_owned()),
+            threshold: Some(0.99),
+            ttl: Some(Duration::from_secs(5)),
+        };
+        assert_eq!(wish.unwrap(), expected);
+    }
+
+    #[test]
+    fn names_the_header_that_is_out_of_bounds() {
+        let long = "x".repeat(300);
+        for (name, value) in
+            [(TTL, "soon"), (TTL, "-1"), (THRESHOLD, "2"), (THRESHOLD, "NaN"), (NAMESPACE, long.as_str()), (CONFIG, "{}")]
+        {
+            let error = wish(&headers(&[(name, value)])).unwrap_err();
+            assert_eq!(error.field(), Some(name), "{value}");
+        }
+    }
+
+    #[test]
+    fn echoes_a_usable_trace_id_and_makes_one_otherwise() {
+        assert_eq!(trace_id(&headers(&[(TRACE_ID, "mine")])), "mine");
+        let long = "x".repeat(300);
+        for pairs in [&[][..], &[(TRACE_ID, "")], &[(TRACE_ID, long.as_str())]] {
+            assert_eq!(trace_id(&headers(pairs)).len(), 36);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Accepts connections, serves them, and drains when asked to stop.
+
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics::gauge;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{egress::Body, telemetry::metric};
+
+/// A bound port and its bounds.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    head_timeout: Duration,
+    max_head_bytes: usize,
+    max_connections: usize,
+}
+
+impl Listener {
+    /// Binds a port. The error names the address and what to do.
+    pub async fn bind(
+        address: SocketAddr,
+        head_timeout: Duration,
+        max_head_bytes: usize,
+        max_connections: usize,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            let remedy = match error.kind() {
+                io::ErrorKind::AddrInUse => "another program listens there; stop it, or choose another port in `server`",
+                io::ErrorKind::PermissionDenied => "the port is reserved; choose one above 1023 in `server`",
+                _ => "choose an address of this machine in `server`",
+            };
+            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}; {remedy}"))
+        })?;
+        Ok(Self { listener, head_timeout, max_head_bytes, max_connections })
+    }
+
+    /// The address that was bound, with its real port.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// Serves until `stop` is done, then drains: what has been accepted is answered, and after `drain` what is left is cut off.
+/// Returns how many connections were cut off.
+pub async fn serve<H, F>(listener: Listener, handler: Arc<H>, stop: impl Future, drain: Duration) -> usize
+where
+    H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let Listener { listener, head_timeout, max_head_bytes, max_connections } = listener;
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(max_head_bytes).pipeline_flush(true);
+    let room = Arc::new(Semaphore::new(max_connections));
+    let (stopping, stopped) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = &mut stop => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = accept(&listener, &room) => accepted,
+        };
+        let Some((stream, place)) = accepted else { continue };
+        let connection = connection(stream, http.clone(), Arc::clone(&handler), stopped.clone());
+        connections.spawn(async move {
+            connection.await;
+            drop(place);
+        });
+    }
+    // Who had connected before the stop but was not yet accepted is not turned away.
+    while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
+        connections.spawn(connection(stream, http.clone(), Arc::clone(&handler), stopped.clone()));
+    }
+    drop(listener);
+    // All receivers may be gone, and then there is nobody to tell.
+    drop(stopping.send(true));
+    let emptied = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;
+    if emptied.is_ok() { 0 } else { connections.len() }
+}
+
+/// Waits for room first: a connection that could not be served stays in the listen queue.
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, place)),
+        Err(error) => {
+            // Out of file descriptors, most likely: the next attempt would fail at once, too.
+            tracing::warn!(%error, "A connection could not be accepted.");
+            sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+async fn connection<H, F>(stream: TcpStream, http: http1::Builder, handler: Arc<H>, mut stopped: watch::Receiver<bool>)
+where
+    H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    // Without it small answers wait for the acknowledgement of the one before; a socket that refuses still works.
+    drop(stream.set_nodelay(true));
+    gauge!(metric::CONNECTIONS).increment(1);
+    let service = service_fn(move |request| {
+        let answer = handler(request);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let stopping = async move { stopped.wait_for(|stopped| *stopped).await.is_ok() };
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        _ = stopping => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "A connection ended with an error.");
+    }
+    gauge!(metric::CONNECTIONS).decrement(1);
+}

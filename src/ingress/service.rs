@@ -1,0 +1,104 @@
+//! From an HTTP request to the pipeline and back.
+
+use std::sync::Arc;
+
+use http::{Method, Request, Response, StatusCode, header::UPGRADE};
+use hyper::body::Incoming;
+
+use super::{
+    Settings, body,
+    headers::{trace_id, wish},
+    host,
+    path::{self, Target},
+};
+use crate::{
+    access::{Access, Caller},
+    egress::{self, Body, Form},
+    error::{Error, Kind, Result},
+    exchange::Exchange,
+    ledger,
+    pipeline::{Call, Pipeline},
+    route::{Passage, Unread},
+    wire::{Endpoint, Request as WireRequest},
+};
+
+/// Answers the requests of the data port.
+#[derive(Debug)]
+pub struct Service {
+    /// How requests are let in.
+    pub settings: Settings,
+    /// Who may call.
+    pub access: Access,
+    /// What happens to a request.
+    pub pipeline: Arc<Pipeline>,
+    /// Whether callers are trusted because they are on this machine, and so must show that they are.
+    pub local_only: bool,
+}
+
+impl Service {
+    /// Answers one request.
+    pub async fn call(&self, request: Request<Incoming>) -> Response<Body> {
+        let trace_id = trace_id(request.headers());
+        match self.enter(&trace_id, request).await {
+            Ok(response) => response,
+            Err(error) => {
+                ledger::refused(&error, &trace_id);
+                let exchange = Exchange::new(trace_id, crate::exchange::Tenant([0; 16]));
+                egress::respond(Err(error), Form { stream: false, include_usage: false }, &exchange)
+            }
+        }
+    }
+
+    async fn enter(&self, trace_id: &str, request: Request<Incoming>) -> Result<Response<Body>> {
+        if self.local_only {
+            host::local_page(request.headers(), request.uri())?;
+        }
+        if request.headers().contains_key(UPGRADE) || request.method() == Method::CONNECT {
+            let message =
+                "Lockgate does not change protocols. Use plain HTTP requests; realtime sessions go to the provider directly.";
+            return Err(Error::new(Kind::UpgradeRefused, message));
+        }
+        let target = path::target(request.method(), request.uri().path(), &self.settings)?;
+        let caller = self.access.admit(request.headers())?;
+        let exchange = Exchange::new(trace_id.to_owned(), caller.tenant);
+        match target {
+            Target::Greeting => Ok(egress::text(StatusCode::OK, "Lockgate is here. Point your client's base URL at /v1.\n")),
+            Target::Endpoint(endpoint) => self.endpoint(endpoint, caller, exchange, request).await,
+            Target::Unread(path) => self.unread(path, caller, exchange, request).await,
+        }
+    }
+
+    async fn endpoint(
+        &self,
+        endpoint: Endpoint,
+        caller: Caller,
+        mut exchange: Exchange,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>> {
+        let (parts, incoming) = request.into_parts();
+        let wish = wish(&parts.headers)?;
+        let bytes = body::json(&parts.headers, incoming, &self.settings).await?;
+        let request = WireRequest::decode(endpoint, bytes)?;
+        let form = Form { stream: request.stream(), include_usage: request.include_usage() };
+        let passage = Passage { headers: parts.headers, credential: caller.credential.clone() };
+        let reply = self.pipeline.handle(Call { request, caller, passage, wish }, &mut exchange).await;
+        Ok(egress::respond(reply, form, &exchange))
+    }
+
+    async fn unread(
+        &self,
+        mut path: String,
+        caller: Caller,
+        mut exchange: Exchange,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>> {
+        let (parts, incoming) = request.into_parts();
+        if let Some(query) = parts.uri.query() {
+            path = format!("{path}?{query}");
+        }
+        let body = body::raw(incoming, &self.settings).await?;
+        let passage = Passage { headers: parts.headers, credential: caller.credential };
+        let reply = self.pipeline.relay(Unread { method: parts.method, path, body }, &passage, &mut exchange).await;
+        Ok(egress::respond_unread(reply, &exchange))
+    }
+}

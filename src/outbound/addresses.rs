@@ -1,0 +1,102 @@
+//! Which addresses may be called. Judged on the address that a name resolved to, and the connection goes to that very address.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::Settings;
+
+/// Where clouds answer a machine's questions about itself, credentials included. Never called, whatever is configured.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
+];
+
+/// Why an address may not be called; `None` if it may.
+pub(super) fn refusal(address: IpAddr, settings: &Settings) -> Option<&'static str> {
+    let address = address.to_canonical();
+    if METADATA.contains(&address) {
+        Some("it is a cloud's metadata service, which is never called")
+    } else if address.is_loopback() {
+        (!settings.allow_loopback).then_some("it is a loopback address, and this Lockgate serves others than its own machine")
+    } else if address.is_unspecified() || address.is_multicast() {
+        Some("it is no address of one host")
+    } else if private(address) {
+        (!settings.allow_private).then_some("it is a private address, and `upstream.allow_private_addresses` is not set")
+    } else {
+        None
+    }
+}
+
+fn private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let shared = v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1]);
+            let reserved = v4.octets()[0] == 0 || v4.octets()[0] >= 240;
+            v4.is_private() || v4.is_link_local() || shared || reserved
+        }
+        IpAddr::V6(v6) => {
+            // What is translated to IPv4 on the way (NAT64, 6to4) is judged as where it ends up.
+            let [a, b, c, .., y, z] = v6.segments();
+            let embedded = match (a, b) {
+                (0x64, 0xff9b) => Some([y, z]),
+                (0x2002, _) => Some([b, c]),
+                _ => None,
+            };
+            let hidden = embedded.map(|[high, low]| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+            v6.is_unique_local() || v6.is_unicast_link_local() || hidden.is_some_and(|v4| v4.is_loopback() || private(v4.into()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn refused(address: &str, allow_private: bool, allow_loopback: bool) -> bool {
+        let settings = Settings { connect_timeout: Duration::ZERO, allow_private, allow_loopback, max_idle: 0 };
+        refusal(address.parse().unwrap(), &settings).is_some()
+    }
+
+    #[test]
+    fn metadata_is_never_called() {
+        for address in ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "100.100.100.200"] {
+            assert!(refused(address, true, true), "{address}");
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_called_only_when_that_is_configured() {
+        for address in [
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.1.1",
+            "fc00::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::",
+        ] {
+            assert!(refused(address, false, true), "{address}");
+            assert!(!refused(address, true, false), "{address}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_called_only_when_it_is_trusted() {
+        for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(refused(address, true, false) && !refused(address, false, true), "{address}");
+        }
+    }
+
+    #[test]
+    fn the_internet_is_called() {
+        for address in ["1.1.1.1", "2606:4700:4700::1111", "172.32.0.1"] {
+            assert!(!refused(address, false, false), "{address}");
+        }
+        assert!(refused("0.0.0.0", true, true) && refused("224.0.0.1", true, true));
+    }
+}

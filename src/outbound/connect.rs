@@ -1,0 +1,110 @@
+//! Opens a connection: resolve, check, connect, TLS, HTTP, all under one time limit.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+};
+
+use super::{
+    Origin, Settings,
+    addresses::refusal,
+    connection::{Connection, Stream},
+    seconds,
+};
+use crate::error::{Error, Kind, Result};
+
+/// Opens connections.
+pub(super) struct Connector {
+    settings: Settings,
+    tls: Option<TlsConnector>,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Connector {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self { settings: settings.clone(), tls: tls() }
+    }
+
+    pub(super) async fn connect(&self, origin: &Origin) -> Result<Connection> {
+        let limit = self.settings.connect_timeout;
+        timeout(limit, self.open(origin)).await.unwrap_or_else(|_elapsed| {
+            let message = format!(
+                "The upstream {origin} could not be reached within {}. Check the network and `upstream.url`.",
+                seconds(limit)
+            );
+            Err(Error::new(Kind::Unreachable, message))
+        })
+    }
+
+    async fn open(&self, origin: &Origin) -> Result<Connection> {
+        let unreachable = |cause: std::io::Error| {
+            let message = format!("The upstream {origin} cannot be reached: {cause}. Check that it runs, and `upstream.url`.");
+            Error::new(Kind::Unreachable, message).because(cause)
+        };
+        let addresses: Vec<_> = lookup_host((origin.host.as_str(), origin.port)).await.map_err(unreachable)?.collect();
+        let tcp = self.first_that_answers(origin, &addresses).await?.map_err(unreachable)?;
+        tcp.set_nodelay(true).map_err(unreachable)?;
+        let stream = if origin.tls { self.handshake(origin, tcp).await? } else { Stream::Plain { tcp } };
+        Connection::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|cause| Error::new(Kind::Unreachable, format!("The upstream {origin} does not speak HTTP.")).because(cause))
+    }
+
+    /// Tries the addresses in the resolver's order. One that may not be called ends the attempt: a name that leads to both kinds is a trap.
+    async fn first_that_answers(&self, origin: &Origin, addresses: &[SocketAddr]) -> Result<std::io::Result<TcpStream>> {
+        let mut last = Err(std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address"));
+        for address in addresses {
+            if let Some(reason) = refusal(address.ip(), &self.settings) {
+                let message = format!("The upstream {origin} may not be called at {}: {reason}.", address.ip());
+                return Err(Error::new(Kind::ForbiddenAddress, message));
+            }
+        }
+        for address in addresses {
+            #[expect(clippy::disallowed_methods, reason = "this is the one place that opens client connections")]
+            let attempt = TcpStream::connect(address).await;
+            last = attempt;
+            if last.is_ok() {
+                break;
+            }
+        }
+        Ok(last)
+    }
+
+    async fn handshake(&self, origin: &Origin, tcp: TcpStream) -> Result<Stream> {
+        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
+            let message = format!(
+                "The TLS handshake with the upstream {origin} failed: {cause}. Check the certificate and `upstream.url`."
+            );
+            Error::new(Kind::Unreachable, message)
+        };
+        let tls = self.tls.as_ref().ok_or_else(|| failed("no cipher suites".into()))?;
+        let name = ServerName::try_from(origin.host.clone()).map_err(|error| failed(error.into()))?;
+        let stream = tls.connect(name, tcp).await.map_err(|error| failed(error.into()))?;
+        Ok(Stream::Tls { tls: Box::new(stream) })
+    }
+}
+
+/// The system's certificates, and Mozilla's where the system has none, as in a bare container.
+fn tls() -> Option<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions();
+    let mut config = builder.ok()?.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Some(TlsConnector::from(Arc::new(config)))
+}
