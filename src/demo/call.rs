@@ -16,6 +16,7 @@ pub(super) const MODEL_PREFIX: &str = "demo";
 const LARGEST_BODY: usize = 64 << 20;
 
 /// A call, read completely.
+#[derive(Debug)]
 pub(super) struct Call {
     pub(super) head: Parts,
     body: Bytes,

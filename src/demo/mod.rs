@@ -3,7 +3,9 @@
 //!
 //! Answers are made up but well-formed: the last user message comes back in a friendly sentence, under an id that no
 //! other call gets, so that a replayed answer can be told from a new one. What a call may ask for besides (latency,
-//! errors, broken streams) is one table, in [`directives`]. It is not a model, and no part of the proxy depends on it.
+//! errors, broken streams) is one table, in [`directives`]. `GET /demo/stats` counts calls, open and cancelled ones
+//! among them, and `GET /demo/last` shows the last call as it arrived. It is not a model, and no part of the proxy
+//! depends on it.
 
 mod call;
 mod chat;

@@ -1,7 +1,7 @@
 //! One call from arrival to answer: what it asks for, what it gets, and what goes wrong on the way.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Upstream {
     stats: Arc<Stats>,
     /// Calls that named a failure so far: the rate counts among these.
     failing: AtomicU64,
+    /// The call that came last, for who asks what reached the upstream.
+    last: Mutex<Option<Arc<Call>>>,
 }
 
 impl Upstream {
@@ -41,6 +43,7 @@ impl Upstream {
             defaults,
             stats: Arc::default(),
             failing: AtomicU64::new(0),
+            last: Mutex::default(),
         }
     }
 
@@ -50,8 +53,16 @@ impl Upstream {
         request: Request<Incoming>,
         reset: Arc<AtomicBool>,
     ) -> Response<Body> {
-        if request.uri().path() == "/demo/stats" {
-            return self.show_stats(reset);
+        if let Some(seen) = self.seen(request.uri().path()) {
+            // Counted nowhere: who watches must not change what is watched.
+            let uncounted = Arc::<Stats>::default().arrived("");
+            return json_body(
+                StatusCode::OK,
+                &seen,
+                &Directives::default(),
+                uncounted,
+                reset,
+            );
         }
         let open = self.stats.arrived(request.uri().path());
         let (answer, directives) = match self.prepare(request).await {
@@ -77,8 +88,12 @@ impl Upstream {
     }
 
     /// Reads the call and what it asks for, and waits as long as it says.
-    async fn prepare(&self, request: Request<Incoming>) -> Result<(Call, Directives), ApiError> {
-        let call = Call::read(request).await?;
+    async fn prepare(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<(Arc<Call>, Directives), ApiError> {
+        let call = Arc::new(Call::read(request).await?);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&call));
         let directives = self.apply_rate(call.directives(&self.defaults)?);
         if let Some(wait) = directives.latency {
             tokio::time::sleep(wait).await;
@@ -99,16 +114,16 @@ impl Upstream {
         }
     }
 
-    fn show_stats(&self, reset: Arc<AtomicBool>) -> Response<Body> {
-        // Counted nowhere: who watches must not change what is watched.
-        let uncounted = Arc::<Stats>::default().arrived("");
-        json_body(
-            StatusCode::OK,
-            &self.stats.to_json(),
-            &Directives::default(),
-            uncounted,
-            reset,
-        )
+    /// What `/demo/stats` and `/demo/last` show; `None` for another path.
+    fn seen(&self, path: &str) -> Option<Value> {
+        match path {
+            "/demo/stats" => Some(self.stats.to_json()),
+            "/demo/last" => {
+                let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(last.as_ref().map_or(Value::Null, |call| call.echo()))
+            }
+            _ => None,
+        }
     }
 }
 

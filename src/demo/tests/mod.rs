@@ -219,6 +219,16 @@ fn an_echo_shows_what_arrived() {
 }
 
 #[test]
+fn the_last_call_can_be_seen_beside_its_answer() {
+    let demo = Demo::start("");
+    let last = || demo.call("GET", "/demo/last", "", "").json();
+    assert_eq!(last(), Value::Null);
+    demo.chat("status=500", &json!({"user": "me"}));
+    assert_eq!(last()["body"], chat(&json!({"user": "me"})));
+    assert_eq!(last()["headers"]["x-demo"], "status=500");
+}
+
+#[test]
 fn a_stream_breaks_where_it_was_told_to() {
     let demo = Demo::start("");
     let stream = || json!({"stream": true, "stream_options": {"include_usage": true}});
