@@ -116,8 +116,8 @@ pub(super) fn content_text(content: &Value) -> String {
     }
 }
 
-/// The tool to call, if one is offered and wanted. Only a user's message calls for one: after a tool's result an agent
-/// would otherwise call it for ever.
+/// The tool to call, if one is offered and wanted. Only a user's message calls for one: an application that hands the
+/// result back would otherwise be told to call it for ever.
 fn tool_to_call<'r>(request: &'r Value, messages: &[Value], prompt: &str) -> Option<&'r Value> {
     let tools = request["tools"].as_array()?;
     let choice = &request["tool_choice"];

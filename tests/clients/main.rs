@@ -9,125 +9,33 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{
-    env,
-    fmt::Write as _,
-    io::{BufRead as _, BufReader, Read},
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, mpsc},
-    thread,
-    time::Duration,
-};
+#[path = "../support/binary.rs"]
+mod binary;
+
+use std::{env, path::Path, process::Command};
+
+use binary::Running;
 
 const SCENARIOS: &str = "tests/clients";
-/// A cold start reads the model.
-const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A process of the binary under test, stopped when dropped.
-struct Lockgate {
-    child: Child,
-    /// Where it listens, as `http://127.0.0.1:PORT`.
-    origin: String,
-    said: Arc<Mutex<String>>,
-}
-
-impl Lockgate {
-    /// The demo upstream, which says where it listens on standard output.
-    fn demo() -> Self {
-        let mut command = lockgate(&["demo", "--listen", "127.0.0.1:0"]);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let output = child.stdout.take().expect("the output is piped");
-        Self::once_listening(child, output)
-    }
-
-    /// Lockgate itself in front of `upstream`, with everything else as it comes.
-    fn serving(upstream: &str, folder: &Path) -> Self {
-        let config = folder.join("lockgate.yaml");
-        let text = format!(
-            "server: {{ listen: \"127.0.0.1:0\", admin: \"127.0.0.1:0\" }}\n\
-             upstream: {{ url: \"{upstream}/v1\" }}\n\
-             cache: {{ mode: semantic }}\n",
-        );
-        std::fs::write(&config, text).expect("the configuration can be written");
-        let config = config.to_str().expect("temporary folders have plain names");
-        let mut command = lockgate(&["serve", "--config", config]);
-        let mut child = command
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let output = child.stderr.take().expect("the output is piped");
-        Self::once_listening(child, output)
-    }
-
-    /// Waits for the first line that names an address, and keeps reading so that the process never blocks on writing.
-    fn once_listening(child: Child, output: impl Read + Send + 'static) -> Self {
-        let said = Arc::new(Mutex::new(String::new()));
-        let (found, listening) = mpsc::channel();
-        let log = Arc::clone(&said);
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let origin = origin(&line);
-                let _ = writeln!(log.lock().expect("no reader panics"), "{line}");
-                if let Some(origin) = origin {
-                    let _ = found.send(origin);
-                }
-            }
-        });
-        let mut started = Self {
-            child,
-            origin: String::new(),
-            said,
-        };
-        started.origin = listening
-            .recv_timeout(PATIENCE)
-            .unwrap_or_else(|_| panic!("no address within {PATIENCE:?}, but:\n{}", started.said()));
-        started
-    }
-
-    fn said(&self) -> String {
-        self.said.lock().expect("no reader panics").clone()
-    }
-}
-
-impl Drop for Lockgate {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The binary, without the settings of whoever runs the tests.
-fn lockgate(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockgate"));
-    for (name, _) in env::vars() {
-        if ["LOCKGATE_", "OPENAI_", "PORTKEY_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-        {
-            command.env_remove(name);
-        }
-    }
-    command.args(arguments);
-    command
-}
-
-fn origin(line: &str) -> Option<String> {
-    let after = &line[line.find("http://127.0.0.1:")?..];
-    let port = after["http://127.0.0.1:".len()..]
-        .split(|c: char| !c.is_ascii_digit())
-        .next()?;
-    Some(format!("http://127.0.0.1:{port}"))
+/// Everything as it comes, but for the addresses and the cache, which the scenarios ask for by its behaviour.
+fn config(upstream: &str) -> String {
+    format!(
+        "server: {{ listen: \"127.0.0.1:0\", admin: \"127.0.0.1:0\" }}\n\
+         upstream: {{ url: \"{upstream}/v1\" }}\n\
+         cache: {{ mode: semantic }}\n",
+    )
 }
 
 /// Runs the scenarios of one language, and shows what everyone said if one fails.
 fn run(mut scenarios: Command) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let demo = Lockgate::demo();
-    let lockgate = Lockgate::serving(&demo.origin, folder.path());
+    let folder = folder.path();
+    let demo = Running::start(binary::lockgate(
+        &["demo", "--listen", "127.0.0.1:0"],
+        folder,
+    ));
+    let lockgate = binary::serve(&config(&demo.origin), folder);
     let output = scenarios
         .env("LOCKGATE_URL", format!("{}/v1", lockgate.origin))
         .env("LOCKGATE_DEMO_URL", &demo.origin)
