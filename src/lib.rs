@@ -1,6 +1,7 @@
 //! Lockgate: a semantic cache and guardrails sidecar for LLM traffic.
 
 pub mod access;
+pub mod app;
 pub mod cache;
 pub mod cli;
 pub mod clock;

@@ -46,9 +46,7 @@ pub(crate) fn run(
     expected: &'static str,
 ) -> io::Result<Samples> {
     let shared = Rc::new(RefCell::new(std::mem::take(prompts)));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let start = Instant::now();
     let asked = LocalSet::new().block_on(&runtime, async {
         let mut clients = JoinSet::new();
@@ -64,19 +62,11 @@ pub(crate) fn run(
         Ok(all)
     });
     *prompts = shared.take();
-    asked.map(|samples| Samples {
-        elapsed: start.elapsed(),
-        ..samples
-    })
+    asked.map(|samples| Samples { elapsed: start.elapsed(), ..samples })
 }
 
 /// One connection's conversation.
-async fn converse(
-    to: SocketAddr,
-    until: Instant,
-    prompts: Rc<RefCell<Prompts>>,
-    expected: &'static str,
-) -> io::Result<Samples> {
+async fn converse(to: SocketAddr, until: Instant, prompts: Rc<RefCell<Prompts>>, expected: &'static str) -> io::Result<Samples> {
     let mut socket = TcpStream::connect(to).await?;
     socket.set_nodelay(true)?;
     let mut samples = Samples::default();
@@ -96,9 +86,7 @@ async fn converse(
         };
         samples.latencies.push(asked.elapsed());
         if answer.status != 200 {
-            return Err(io::Error::other(
-                String::from_utf8_lossy(&response).into_owned(),
-            ));
+            return Err(io::Error::other(String::from_utf8_lossy(&response).into_owned()));
         }
         samples.expected += usize::from(answer.expected);
         response.clear();
@@ -114,35 +102,25 @@ fn parse(bytes: &[u8], expected: &str) -> io::Result<Option<Answer>> {
     let unreadable = || io::Error::other("the response has no readable head");
     let head = std::str::from_utf8(&bytes[..end]).map_err(|_| unreadable())?;
     let mut lines = head.split("\r\n");
-    let status = lines
-        .next()
-        .and_then(|line| line.split(' ').nth(1)?.parse().ok())
-        .ok_or_else(unreadable)?;
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).ok_or_else(unreadable)?;
     let (mut as_expected, mut complete) = (false, false);
     let body = &bytes[end + 4..];
     for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
         if name.eq_ignore_ascii_case("content-length") {
-            complete = value
-                .parse()
-                .is_ok_and(|length: usize| length <= body.len());
+            complete = value.parse().is_ok_and(|length: usize| length <= body.len());
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             complete = has_last_chunk(body);
         } else if name.eq_ignore_ascii_case("x-portkey-cache-status") {
             as_expected = value == expected;
         }
     }
-    Ok(complete.then_some(Answer {
-        status,
-        expected: as_expected,
-    }))
+    Ok(complete.then_some(Answer { status, expected: as_expected }))
 }
 
 /// Is the last chunk there? Found by walking over the chunks, because a chunk may hold what looks like the end.
 fn has_last_chunk(mut body: &[u8]) -> bool {
     while let Some(line) = body.windows(2).position(|window| window == b"\r\n") {
-        let size = std::str::from_utf8(&body[..line])
-            .ok()
-            .and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size = std::str::from_utf8(&body[..line]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
         let Some(after) = size.and_then(|size| body.get(line + 2 + size + 2..)) else {
             return false;
         };

@@ -37,16 +37,8 @@ struct Effort {
     measure: Duration,
 }
 
-const FULL: Effort = Effort {
-    rounds: 3,
-    warm_up: Duration::from_millis(400),
-    measure: Duration::from_millis(1200),
-};
-const QUICK: Effort = Effort {
-    rounds: 1,
-    warm_up: Duration::from_millis(100),
-    measure: Duration::from_millis(250),
-};
+const FULL: Effort = Effort { rounds: 3, warm_up: Duration::from_millis(400), measure: Duration::from_millis(1200) };
+const QUICK: Effort = Effort { rounds: 1, warm_up: Duration::from_millis(100), measure: Duration::from_millis(250) };
 
 /// One way through the cache.
 struct Setting {
@@ -58,24 +50,9 @@ struct Setting {
 }
 
 const SETTINGS: [Setting; 4] = [
-    Setting {
-        name: "exact, misses",
-        cache: "mode: exact",
-        prompts: Prompts::distinct,
-        expected: "MISS",
-    },
-    Setting {
-        name: "exact, hits",
-        cache: "mode: exact",
-        prompts: Prompts::same,
-        expected: "HIT",
-    },
-    Setting {
-        name: "semantic, misses",
-        cache: "mode: semantic, threshold: 0.97",
-        prompts: Prompts::distinct,
-        expected: "MISS",
-    },
+    Setting { name: "exact, misses", cache: "mode: exact", prompts: Prompts::distinct, expected: "MISS" },
+    Setting { name: "exact, hits", cache: "mode: exact", prompts: Prompts::same, expected: "HIT" },
+    Setting { name: "semantic, misses", cache: "mode: semantic, threshold: 0.97", prompts: Prompts::distinct, expected: "MISS" },
     Setting {
         name: "semantic, hits",
         // Lower than anyone should set it: thousands of wordings of one question are not all close.
@@ -92,11 +69,7 @@ fn main() {
     // `cargo test --benches` runs this too, without `--bench`: enough to see that it works.
     let arguments: Vec<String> = env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    let effort = if has("--quick") || !has("--bench") {
-        &QUICK
-    } else {
-        &FULL
-    };
+    let effort = if has("--quick") || !has("--bench") { &QUICK } else { &FULL };
 
     let upstream = upstream::start();
     let mut rows = Vec::new();
@@ -114,40 +87,22 @@ fn measure(setting: &Setting, upstream: &Running, effort: &Effort) -> Vec<Row> {
     let mut direct = (address(upstream), (setting.prompts)());
     let mut proxied = (address(&lockgate), (setting.prompts)());
     let run = |(to, prompts): &mut (SocketAddr, Prompts), connections, time| {
-        load::run(*to, connections, time, prompts, setting.expected).unwrap_or_else(|error| {
-            panic!(
-                "{}: {error}; Lockgate said:\n{}",
-                setting.name,
-                lockgate.said()
-            )
-        })
+        load::run(*to, connections, time, prompts, setting.expected)
+            .unwrap_or_else(|error| panic!("{}: {error}; Lockgate said:\n{}", setting.name, lockgate.said()))
     };
     let mut measured = Vec::new();
     for connections in CONNECTIONS {
         run(&mut direct, connections, effort.warm_up);
         run(&mut proxied, connections, effort.warm_up);
         let pairs = (1..=effort.rounds).map(|round| {
-            eprintln!(
-                "{}, {connections} connections: round {round} of {}",
-                setting.name, effort.rounds
-            );
+            eprintln!("{}, {connections} connections: round {round} of {}", setting.name, effort.rounds);
             let direct = run(&mut direct, connections, effort.measure);
             let before = report::cpu_time(&lockgate.child);
             let proxied = run(&mut proxied, connections, effort.measure);
-            let cpu = report::cpu_time(&lockgate.child)
-                .zip(before)
-                .map(|(after, before)| after.saturating_sub(before));
-            Pair {
-                direct,
-                proxied,
-                cpu,
-            }
+            let cpu = report::cpu_time(&lockgate.child).zip(before).map(|(after, before)| after.saturating_sub(before));
+            Pair { direct, proxied, cpu }
         });
-        measured.push(Row {
-            setting: setting.name,
-            connections,
-            pairs: pairs.collect(),
-        });
+        measured.push(Row { setting: setting.name, connections, pairs: pairs.collect() });
     }
     measured
 }

@@ -26,18 +26,12 @@ impl Prompts {
 
     /// A prompt that was not asked before, and that is about something else.
     pub(crate) fn distinct() -> Self {
-        Self {
-            kind: Kind::Distinct,
-            ..Self::default()
-        }
+        Self { kind: Kind::Distinct, ..Self::default() }
     }
 
     /// One question, each time in other words.
     pub(crate) fn paraphrases() -> Self {
-        Self {
-            kind: Kind::Paraphrases,
-            ..Self::default()
-        }
+        Self { kind: Kind::Paraphrases, ..Self::default() }
     }
 
     /// Replaces `request` with the next one, ready to send.
@@ -62,17 +56,7 @@ impl Prompts {
         self.text.clear();
         match self.kind {
             Kind::Same => self.text.push_str("What is the capital of France?"),
-            Kind::Distinct => self.fill(
-                &[
-                    "Write about ",
-                    " and ",
-                    " for ",
-                    " who met ",
-                    " near ",
-                    " with ",
-                ],
-                scatter(nth),
-            ),
+            Kind::Distinct => self.fill(&["Write about ", " and ", " for ", " who met ", " near ", " with "], scatter(nth)),
             Kind::Paraphrases => self.pick(nth),
         }
     }
@@ -97,9 +81,7 @@ impl Prompts {
 
 /// Neighbouring numbers, far apart (the finaliser of SplitMix64): prompts in a row share no words.
 fn scatter(nth: usize) -> usize {
-    let mut x = (nth as u64)
-        .wrapping_add(1)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut x = (nth as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     usize::try_from((x ^ (x >> 31)) >> 1).unwrap_or(nth)

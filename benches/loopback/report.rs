@@ -59,22 +59,14 @@ impl fmt::Display for Row {
         write!(f, "{:<16} {:>5}", self.setting, self.connections)?;
         write!(f, " {:>7.0}", at(&|pair| pair.direct.rate()))?;
         write!(f, " {:>9.0}", at(&|pair| pair.proxied.rate()))?;
-        write!(
-            f,
-            " {:>6.2}",
-            at(&|pair| pair.proxied.rate() / pair.direct.rate())
-        )?;
+        write!(f, " {:>6.2}", at(&|pair| pair.proxied.rate() / pair.direct.rate()))?;
         for percent in [50, 99] {
             write!(f, "  {:>7.0}", at(&|pair| p(&pair.direct, percent)))?;
             write!(f, " {:>8.0}", at(&|pair| p(&pair.proxied, percent)))?;
         }
         write!(f, " {:>6.0} {:>6.0}", added(50), added(99))?;
         write!(f, " {:>9.0}", at(&Pair::cpu_a_request))?;
-        write!(
-            f,
-            " {:>5.0}%",
-            100.0 * at(&|pair| pair.proxied.share_expected())
-        )
+        write!(f, " {:>5.0}%", 100.0 * at(&|pair| pair.proxied.share_expected()))
     }
 }
 

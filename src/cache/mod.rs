@@ -209,6 +209,8 @@ impl Cache {
 
     /// Entries, bytes and vectors, for metrics.
     pub fn size(&self) -> Size {
+        // The counts of entries lag behind until the cache has tidied up.
+        self.entries.run_pending_tasks();
         Size { entries: self.entries.entry_count(), bytes: self.entries.weighted_size(), vectors: self.partitions.len() }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     cache,
     config::{Config, Environment},
     diagnostics::Report,
+    guard::rules::{self, Pack},
 };
 
 /// What was found, ready to be printed.
@@ -22,7 +23,10 @@ pub struct Checked {
 /// Checks a configuration file by the code that `serve` starts with; `color` adds terminal colours.
 pub fn run(file: &Path, environment: Environment<'_>, color: bool) -> Checked {
     match Config::load(file, environment) {
-        Ok(config) => Checked { ok: true, text: summary(file, &config) },
+        Ok(config) => match rules::load(&config.guard) {
+            Ok(pack) => Checked { ok: true, text: summary(file, &config, &pack) },
+            Err(reports) => refused(&reports, color),
+        },
         Err(report) => refused(&[report], color),
     }
 }
@@ -32,7 +36,7 @@ fn refused(reports: &[Report], color: bool) -> Checked {
     Checked { ok: false, text }
 }
 
-fn summary(file: &Path, config: &Config) -> String {
+fn summary(file: &Path, config: &Config, pack: &Pack) -> String {
     format!(
         "{}: fine\n  listen    {}, {}\n  admin     {}\n  upstream  {}\n  cache     {}\n  rules     {}\n",
         file.display(),
@@ -41,7 +45,7 @@ fn summary(file: &Path, config: &Config) -> String {
         config.console.admin,
         config.route.as_ref().map_or_else(|| "demo".to_owned(), |route| route.base_url.to_string()),
         cache_line(&config.cache),
-        rules_line(config),
+        rules_line(config, pack),
     )
 }
 
@@ -62,14 +66,16 @@ fn cache_line(cache: &cache::Settings) -> String {
     }
 }
 
-fn rules_line(config: &Config) -> String {
+fn rules_line(config: &Config, pack: &Pack) -> String {
+    let active = pack.input.rules().len() + pack.output.rules().len();
     let folder = config.guard.directory.as_ref().map(|folder| folder.display().to_string());
-    match (config.guard.builtin, folder) {
+    let from = match (config.guard.builtin, folder) {
         (true, Some(folder)) => format!("built in, and {folder}"),
         (true, None) => "built in".to_owned(),
         (false, Some(folder)) => folder,
-        (false, None) => "none".to_owned(),
-    }
+        (false, None) => "no folder".to_owned(),
+    };
+    format!("{active} active, {from}")
 }
 
 #[cfg(test)]

@@ -86,11 +86,7 @@ pub async fn run(args: Args) -> io::Result<()> {
     let listener = TcpListener::bind(args.listen).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     // One line, for people and for scripts that asked for port 0.
-    writeln!(
-        io::stdout(),
-        "Demo upstream on http://{}/v1",
-        listener.local_addr()?
-    )?;
+    writeln!(io::stdout(), "Demo upstream on http://{}/v1", listener.local_addr()?)?;
     let shutdown = async {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}

@@ -1,12 +1,116 @@
-//! The admin listener: health, metrics, cache and rule operations.
+//! The admin listener: health and metrics now; operations on cache and rules belong here, too.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use metrics::gauge;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::json;
+
+use crate::{
+    cache::Cache,
+    egress::{self, Body},
+    error::{Error, Kind},
+    ingress::local_page,
+    telemetry::metric,
+};
 
 /// Where operators look.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The admin port: everything that an operator can see and do.
     pub admin: SocketAddr,
     /// A read-only port with health and metrics alone, which may be reachable from elsewhere.
     pub health: Option<SocketAddr>,
+}
+
+/// What was loaded at start. There is no listener before all of it is.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The engine that embeds, if the semantic tier is on.
+    pub engine: Option<&'static str>,
+    /// Input and output rules.
+    pub rules: [usize; 2],
+    /// The upstream's base URL.
+    pub upstream: String,
+}
+
+/// Answers the requests of the admin and the health port.
+pub struct Console {
+    loaded: Loaded,
+    cache: Cache,
+    metrics: PrometheusHandle,
+    draining: AtomicBool,
+}
+
+impl std::fmt::Debug for Console {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Console").field("loaded", &self.loaded).finish_non_exhaustive()
+    }
+}
+
+impl Console {
+    /// A console that shows this cache and these metrics.
+    pub fn new(loaded: Loaded, cache: Cache, metrics: PrometheusHandle) -> Arc<Self> {
+        Arc::new(Self { loaded, cache, metrics, draining: AtomicBool::new(false) })
+    }
+
+    /// From now on this instance is not ready: it finishes what it has and takes nothing new.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Answers a request to the admin port, which is on loopback and asks for no key.
+    pub fn admin(&self, request: &Request<Incoming>) -> Response<Body> {
+        match local_page(request.headers(), request.uri()) {
+            Ok(()) => self.health(request),
+            Err(error) => egress::error(&error),
+        }
+    }
+
+    /// Answers a request for health or metrics.
+    pub fn health(&self, request: &Request<Incoming>) -> Response<Body> {
+        if request.method() != Method::GET {
+            return egress::error(&Error::new(Kind::WrongMethod, "This port is read with GET."));
+        }
+        match request.uri().path() {
+            "/livez" => egress::text(StatusCode::OK, "alive\n"),
+            "/readyz" => self.readyz(),
+            "/metrics" => self.metrics(),
+            path => {
+                let message = format!("There is no `{path}` here. Look at /livez, /readyz or /metrics.");
+                egress::error(&Error::new(Kind::UnknownEndpoint, message))
+            }
+        }
+    }
+
+    fn readyz(&self) -> Response<Body> {
+        let draining = self.draining.load(Ordering::Relaxed);
+        let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        let [input, output] = self.loaded.rules;
+        let body = json!({
+            "ready": !draining,
+            "draining": draining,
+            "model": self.loaded.engine,
+            "rules": { "input": input, "output": output },
+            "upstream": self.loaded.upstream,
+        });
+        egress::json(status, &body)
+    }
+
+    fn metrics(&self) -> Response<Body> {
+        let size = self.cache.size();
+        gauge!(metric::CACHE_ENTRIES).set(size.entries as f64);
+        gauge!(metric::CACHE_BYTES).set(size.bytes as f64);
+        gauge!(metric::CACHE_VECTORS).set(size.vectors as f64);
+        self.metrics.run_upkeep();
+        egress::text(StatusCode::OK, self.metrics.render())
+    }
 }

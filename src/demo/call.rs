@@ -28,8 +28,7 @@ impl Call {
     pub(super) async fn read(request: Request<Incoming>) -> Result<Self, ApiError> {
         let (head, body) = request.into_parts();
         let body = Limited::new(body, LARGEST_BODY).collect().await;
-        let refuse =
-            |_| ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "The body could not be read.");
+        let refuse = |_| ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "The body could not be read.");
         let body = body.map_err(refuse)?.to_bytes();
         let json = serde_json::from_slice(&body).unwrap_or_default();
         Ok(Self { head, body, json })
@@ -37,27 +36,16 @@ impl Call {
 
     /// The defaults, under what the model's name says, under what the header says.
     pub(super) fn directives(&self, defaults: &Directives) -> Result<Directives, ApiError> {
-        let refuse = |message: String, place| {
-            ApiError::bad_request(message)
-                .about(place)
-                .coded("unknown_directive")
-        };
+        let refuse = |message: String, place| ApiError::bad_request(message).about(place).coded("unknown_directive");
         let model = self.json["model"].as_str().unwrap_or_default();
-        let in_model = model
-            .split_once(':')
-            .filter(|(name, _)| name.starts_with(MODEL_PREFIX));
+        let in_model = model.split_once(':').filter(|(name, _)| name.starts_with(MODEL_PREFIX));
         let in_model = in_model.map_or("", |(_, directives)| directives);
-        let in_header = self
-            .head
-            .headers
-            .get(DIRECTIVES_HEADER)
-            .map_or("", |value| {
-                // Not text, so no directive: refused as an unknown one.
-                value.to_str().unwrap_or("?")
-            });
+        let in_header = self.head.headers.get(DIRECTIVES_HEADER).map_or("", |value| {
+            // Not text, so no directive: refused as an unknown one.
+            value.to_str().unwrap_or("?")
+        });
         let in_model = Directives::parse(in_model).map_err(|message| refuse(message, "model"))?;
-        let in_header =
-            Directives::parse(in_header).map_err(|message| refuse(message, DIRECTIVES_HEADER))?;
+        let in_header = Directives::parse(in_header).map_err(|message| refuse(message, DIRECTIVES_HEADER))?;
         Ok(defaults.overridden_by(&in_model).overridden_by(&in_header))
     }
 
@@ -66,9 +54,7 @@ impl Call {
         let mut headers = Map::new();
         for name in self.head.headers.keys() {
             let values = self.head.headers.get_all(name).iter();
-            let values: Vec<_> = values
-                .map(|value| String::from_utf8_lossy(value.as_bytes()))
-                .collect();
+            let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
             headers.insert(name.to_string(), values.join(", ").into());
         }
         json!({
@@ -82,8 +68,6 @@ impl Call {
     /// The body, where an endpoint needs an object.
     pub(super) fn object(&self) -> Result<&Value, ApiError> {
         let refuse = || ApiError::bad_request("We could not parse the JSON body of your request.");
-        Some(&self.json)
-            .filter(|json| json.is_object())
-            .ok_or_else(refuse)
+        Some(&self.json).filter(|json| json.is_object()).ok_or_else(refuse)
     }
 }

@@ -13,37 +13,20 @@ use super::{
 /// A streamed tool call comes in pieces of this many characters, so that a client has to put them together.
 const ARGUMENT_FRAGMENT: usize = 8;
 
-pub(super) fn answer(
-    request: &Value,
-    directives: &Directives,
-    echo: Option<String>,
-) -> Result<Answer, ApiError> {
+pub(super) fn answer(request: &Value, directives: &Directives, echo: Option<String>) -> Result<Answer, ApiError> {
     let heading = Heading::new("chatcmpl-", request)?;
-    let messages = request["messages"]
-        .as_array()
-        .filter(|messages| !messages.is_empty());
+    let messages = request["messages"].as_array().filter(|messages| !messages.is_empty());
     let messages = messages.ok_or_else(|| ApiError::missing("messages"))?;
     let reply = match echo {
-        Some(request) => Reply {
-            said: Said::Text(request),
-            finish: "stop",
-        },
+        Some(request) => Reply { said: Said::Text(request), finish: "stop" },
         None => reply::chat(request, messages, directives),
     };
     let choices = shape::choices(request)?;
-    let prompt = messages
-        .iter()
-        .map(|message| reply::words(&reply::content_text(&message["content"])))
-        .sum();
+    let prompt = messages.iter().map(|message| reply::words(&reply::content_text(&message["content"]))).sum();
     let usage = shape::usage(prompt, reply.said.words() * choices);
     if shape::streams(request) {
         let usage = shape::wants_usage(request).then_some(usage);
-        return Ok(Answer::Events(events(
-            &heading,
-            &reply,
-            choices,
-            usage.as_ref(),
-        )));
+        return Ok(Answer::Events(events(&heading, &reply, choices, usage.as_ref())));
     }
     let choices: Vec<Value> = (0..choices).map(|index| choice(index, &reply)).collect();
     let mut body = heading.to_json("chat.completion");
@@ -53,8 +36,7 @@ pub(super) fn answer(
 }
 
 fn choice(index: usize, reply: &Reply) -> Value {
-    let mut message =
-        json!({ "role": "assistant", "content": null, "refusal": null, "annotations": [] });
+    let mut message = json!({ "role": "assistant", "content": null, "refusal": null, "annotations": [] });
     match &reply.said {
         Said::Text(text) => message["content"] = json!(text),
         Said::Tool { name, arguments } => {
@@ -108,10 +90,7 @@ fn deltas(reply: &Reply) -> Vec<(Value, Option<&'static str>)> {
 fn text_deltas(text: &str) -> Vec<(Value, Option<&'static str>)> {
     let role = json!({ "role": "assistant", "content": "", "refusal": null });
     let pieces = shape::pieces(text).map(|piece| json!({ "content": piece }));
-    std::iter::once(role)
-        .chain(pieces)
-        .map(|delta| (delta, None))
-        .collect()
+    std::iter::once(role).chain(pieces).map(|delta| (delta, None)).collect()
 }
 
 fn tool_deltas(name: &str, arguments: &str) -> Vec<(Value, Option<&'static str>)> {
@@ -123,10 +102,7 @@ fn tool_deltas(name: &str, arguments: &str) -> Vec<(Value, Option<&'static str>)
         let arguments: String = fragment.iter().collect();
         json!({ "tool_calls": [{ "index": 0, "function": { "arguments": arguments } }] })
     });
-    std::iter::once(opening)
-        .chain(fragments)
-        .map(|delta| (delta, None))
-        .collect()
+    std::iter::once(opening).chain(fragments).map(|delta| (delta, None)).collect()
 }
 
 fn call_id() -> String {

@@ -10,11 +10,7 @@ use super::{
     shape::{self, Answer, Heading},
 };
 
-pub(super) fn answer(
-    request: &Value,
-    directives: &Directives,
-    echo: Option<&str>,
-) -> Result<Answer, ApiError> {
+pub(super) fn answer(request: &Value, directives: &Directives, echo: Option<&str>) -> Result<Answer, ApiError> {
     let heading = Heading::new("cmpl-", request)?;
     let prompts = prompts(&request["prompt"])?;
     let choices = shape::choices(request)?;
@@ -42,11 +38,7 @@ fn prompts(prompt: &Value) -> Result<Vec<String>, ApiError> {
     match prompt {
         Value::String(text) => Ok(vec![text.clone()]),
         Value::Array(prompts) if prompts.iter().all(Value::is_string) && !prompts.is_empty() => {
-            Ok(prompts
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect())
+            Ok(prompts.iter().filter_map(Value::as_str).map(str::to_owned).collect())
         }
         Value::Array(tokens) if !tokens.is_empty() => Ok(vec![prompt.to_string()]),
         _ => Err(ApiError::missing("prompt")),
@@ -72,9 +64,7 @@ fn events(heading: &Heading, replies: &[Reply], usage: Option<Value>) -> Vec<Byt
     };
     let mut events = Vec::new();
     for (index, reply) in replies.iter().enumerate() {
-        events.extend(
-            shape::pieces(text(reply)).map(|piece| chunk(json!([choice(index, piece, None)]))),
-        );
+        events.extend(shape::pieces(text(reply)).map(|piece| chunk(json!([choice(index, piece, None)]))));
         events.push(chunk(json!([choice(index, "", Some(reply.finish))])));
     }
     if let Some(usage) = usage {

@@ -71,19 +71,12 @@ impl Directives {
         for written in text.split(',').map(str::trim).filter(|w| !w.is_empty()) {
             let (name, value) = written.split_once('=').unwrap_or((written, ""));
             let Some(row) = TABLE.iter().find(|row| row.name == name) else {
-                return Err(format!(
-                    "Unknown directive `{name}`. The known ones are: {}.",
-                    known()
-                ));
+                return Err(format!("Unknown directive `{name}`. The known ones are: {}.", known()));
             };
             if row.value.is_empty() != value.is_empty() {
-                return Err(format!(
-                    "Directive `{written}` is written `{}`.",
-                    row.form()
-                ));
+                return Err(format!("Directive `{written}` is written `{}`.", row.form()));
             }
-            (row.set)(&mut directives, value)
-                .map_err(|expected| format!("Directive `{written}` needs {expected}."))?;
+            (row.set)(&mut directives, value).map_err(|expected| format!("Directive `{written}` needs {expected}."))?;
         }
         Ok(directives)
     }
@@ -99,11 +92,7 @@ impl Directives {
             interval: over.interval.or(self.interval),
             status: over.status.or(self.status),
             retry_after: over.retry_after.or(self.retry_after),
-            rate: if over.names_a_failure() {
-                over.rate
-            } else {
-                over.rate.or(self.rate)
-            },
+            rate: if over.names_a_failure() { over.rate } else { over.rate.or(self.rate) },
             reset: over.reset.or(self.reset),
             stall: over.stall.or(self.stall),
             malformed: over.malformed.or(self.malformed),
@@ -116,29 +105,12 @@ impl Directives {
 
     /// What remains for a call that the rate spares.
     pub(super) fn without_failures(&self) -> Self {
-        Self {
-            latency: self.latency,
-            interval: self.interval,
-            tokens: self.tokens,
-            echo: self.echo,
-            ..Self::default()
-        }
+        Self { latency: self.latency, interval: self.interval, tokens: self.tokens, echo: self.echo, ..Self::default() }
     }
 
     pub(super) fn names_a_failure(&self) -> bool {
-        let Self {
-            status,
-            reset,
-            stall,
-            malformed,
-            error200,
-            truncate,
-            ..
-        } = self;
-        status.is_some()
-            || [reset, stall, malformed].iter().any(|n| n.is_some())
-            || *error200
-            || *truncate
+        let Self { status, reset, stall, malformed, error200, truncate, .. } = self;
+        status.is_some() || [reset, stall, malformed].iter().any(|n| n.is_some()) || *error200 || *truncate
     }
 
     /// Does the `nth` call that names a failure get it? Counted, not drawn: a tenth is every tenth, so tests repeat.
@@ -158,20 +130,12 @@ impl Directives {
 
 impl Directive {
     fn form(&self) -> String {
-        if self.value.is_empty() {
-            self.name.to_owned()
-        } else {
-            format!("{}={}", self.name, self.value)
-        }
+        if self.value.is_empty() { self.name.to_owned() } else { format!("{}={}", self.name, self.value) }
     }
 }
 
 fn known() -> String {
-    TABLE
-        .iter()
-        .map(Directive::form)
-        .collect::<Vec<_>>()
-        .join(", ")
+    TABLE.iter().map(Directive::form).collect::<Vec<_>>().join(", ")
 }
 
 fn put<T>(place: &mut Option<T>, read: Result<T, String>) -> Result<(), String> {
@@ -186,28 +150,19 @@ pub fn millis(text: &str) -> Result<Duration, String> {
 
 /// A status that means failure; any other would be an answer, and those are not made up here.
 pub fn status(text: &str) -> Result<StatusCode, String> {
-    let code = text
-        .parse()
-        .ok()
-        .filter(|code: &StatusCode| code.is_client_error() || code.is_server_error());
+    let code = text.parse().ok().filter(|code: &StatusCode| code.is_client_error() || code.is_server_error());
     code.ok_or_else(|| "an error status, 400 to 599".to_owned())
 }
 
 /// A share of all calls.
 pub fn rate(text: &str) -> Result<f64, String> {
-    let share = text
-        .parse()
-        .ok()
-        .filter(|share| (0.0..=1.0).contains(share));
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "a share from 0 to 1".to_owned())
 }
 
 /// The length of an answer.
 pub fn tokens(text: &str) -> Result<usize, String> {
-    let words = text
-        .parse()
-        .ok()
-        .filter(|words| (1..=MOST_TOKENS).contains(words));
+    let words = text.parse().ok().filter(|words| (1..=MOST_TOKENS).contains(words));
     words.ok_or_else(|| format!("a number of words, 1 to {MOST_TOKENS}"))
 }
 
@@ -234,10 +189,7 @@ mod tests {
             (" , ,", only(|_| {})),
             ("latency=200", only(|d| d.latency = ms(200))),
             ("interval=5", only(|d| d.interval = ms(5))),
-            (
-                "status=429",
-                only(|d| d.status = Some(StatusCode::TOO_MANY_REQUESTS)),
-            ),
+            ("status=429", only(|d| d.status = Some(StatusCode::TOO_MANY_REQUESTS))),
             ("retry-after=7", only(|d| d.retry_after = Some(7))),
             ("rate=0.1", only(|d| d.rate = Some(0.1))),
             ("reset=3", only(|d| d.reset = Some(3))),
@@ -247,10 +199,7 @@ mod tests {
             ("truncate", only(|d| d.truncate = true)),
             ("tokens=9", only(|d| d.tokens = Some(9))),
             ("echo", only(|d| d.echo = true)),
-            (
-                "latency=1, echo",
-                only(|d| (d.latency, d.echo) = (ms(1), true)),
-            ),
+            ("latency=1, echo", only(|d| (d.latency, d.echo) = (ms(1), true))),
         ];
         for (text, expected) in cases {
             assert_eq!(Directives::parse(text), Ok(expected), "{text}");
@@ -262,37 +211,23 @@ mod tests {
         let cases = [
             ("latency", "Directive `latency` is written `latency=MS`."),
             ("echo=1", "Directive `echo=1` is written `echo`."),
-            (
-                "latency=soon",
-                "Directive `latency=soon` needs a whole number.",
-            ),
-            (
-                "status=200",
-                "Directive `status=200` needs an error status, 400 to 599.",
-            ),
+            ("latency=soon", "Directive `latency=soon` needs a whole number."),
+            ("status=200", "Directive `status=200` needs an error status, 400 to 599."),
             ("rate=2", "Directive `rate=2` needs a share from 0 to 1."),
-            (
-                "tokens=0",
-                "Directive `tokens=0` needs a number of words, 1 to 100000.",
-            ),
+            ("tokens=0", "Directive `tokens=0` needs a number of words, 1 to 100000."),
         ];
         for (text, expected) in cases {
             assert_eq!(Directives::parse(text), Err(expected.to_owned()), "{text}");
         }
         let unknown = Directives::parse("latencyy=1").unwrap_err();
-        assert!(
-            unknown.starts_with("Unknown directive `latencyy`. The known ones are: latency=MS, "),
-            "{unknown}"
-        );
+        assert!(unknown.starts_with("Unknown directive `latencyy`. The known ones are: latency=MS, "), "{unknown}");
     }
 
     #[test]
     fn a_rate_strikes_evenly() {
         let struck = |text: &str| {
             let directives = Directives::parse(text).unwrap();
-            (1..=20)
-                .filter(|nth| directives.strikes(*nth))
-                .collect::<Vec<u64>>()
+            (1..=20).filter(|nth| directives.strikes(*nth)).collect::<Vec<u64>>()
         };
         assert_eq!(struck("rate=0.1"), [10, 20]);
         assert_eq!(struck("rate=0.5").len(), 10);
@@ -306,9 +241,6 @@ mod tests {
         let own = defaults.overridden_by(&Directives::parse("status=429").unwrap());
         assert_eq!(own, Directives::parse("status=429,latency=5").unwrap());
         let spared = defaults.overridden_by(&Directives::parse("echo").unwrap());
-        assert_eq!(
-            spared.without_failures(),
-            Directives::parse("latency=5,echo").unwrap()
-        );
+        assert_eq!(spared.without_failures(), Directives::parse("latency=5,echo").unwrap());
     }
 }

@@ -25,11 +25,7 @@ pub(super) fn answer(request: &Value) -> Result<Answer, ApiError> {
     };
     let data = inputs.iter().enumerate().map(|(index, input)| {
         let vector = vector(input, dimensions);
-        let embedding = if base64 {
-            json!(encode(&vector))
-        } else {
-            json!(vector)
-        };
+        let embedding = if base64 { json!(encode(&vector)) } else { json!(vector) };
         json!({ "object": "embedding", "index": index, "embedding": embedding })
     });
     let tokens: usize = inputs.iter().map(|input| words(input)).sum();
@@ -43,11 +39,7 @@ pub(super) fn answer(request: &Value) -> Result<Answer, ApiError> {
 
 /// The texts to embed: one, several, or lists of tokens, which stand for themselves.
 fn inputs(input: &Value) -> Result<Vec<String>, ApiError> {
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match input {
         Value::String(one) => Ok(vec![one.clone()]),
         Value::Array(several) if several.is_empty() => Err(ApiError::missing("input")),
@@ -61,24 +53,16 @@ fn dimensions(asked: &Value) -> Result<usize, ApiError> {
     if asked.is_null() {
         return Ok(DEFAULT_DIMENSIONS);
     }
-    let length = asked
-        .as_u64()
-        .and_then(|length| usize::try_from(length).ok());
+    let length = asked.as_u64().and_then(|length| usize::try_from(length).ok());
     length
         .filter(|length| (1..=MOST_DIMENSIONS).contains(length))
-        .ok_or_else(|| {
-            ApiError::bad_request(format!("dimensions must be 1 to {MOST_DIMENSIONS}."))
-                .about("dimensions")
-        })
+        .ok_or_else(|| ApiError::bad_request(format!("dimensions must be 1 to {MOST_DIMENSIONS}.")).about("dimensions"))
 }
 
 /// A unit vector drawn from the hash of the text.
 fn vector(text: &str, dimensions: usize) -> Vec<f32> {
     let mut bytes = vec![0; dimensions];
-    blake3::Hasher::new()
-        .update(text.as_bytes())
-        .finalize_xof()
-        .fill(&mut bytes);
+    blake3::Hasher::new().update(text.as_bytes()).finalize_xof().fill(&mut bytes);
     // Half a step off the middle, so that no component, and so no vector, is zero.
     let raw: Vec<f32> = bytes.iter().map(|byte| f32::from(*byte) - 127.5).collect();
     let length = raw.iter().map(|x| x * x).sum::<f32>().sqrt();
@@ -95,11 +79,7 @@ fn encode(vector: &[f32]) -> String {
         let bits = at(0) << 16 | at(1) << 8 | at(2);
         for digit in 0..4 {
             let symbol = ALPHABET[(bits >> (18 - 6 * digit) & 63) as usize];
-            text.push(if digit <= group.len() {
-                char::from(symbol)
-            } else {
-                '='
-            });
+            text.push(if digit <= group.len() { char::from(symbol) } else { '=' });
         }
     }
     text

@@ -14,12 +14,7 @@ pub(super) struct ApiError {
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            message: message.into(),
-            param: None,
-            code: None,
-        }
+        Self { status, message: message.into(), param: None, code: None }
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
@@ -28,21 +23,13 @@ impl ApiError {
 
     /// The call lacks a parameter that the endpoint needs.
     pub(super) fn missing(param: &'static str) -> Self {
-        Self::bad_request(format!("Missing required parameter: '{param}'."))
-            .about(param)
-            .coded("missing_required_parameter")
+        Self::bad_request(format!("Missing required parameter: '{param}'.")).about(param).coded("missing_required_parameter")
     }
 
     /// The error that a `status=` directive asks for.
     pub(super) fn on_request(status: StatusCode) -> Self {
         let reason = status.canonical_reason().unwrap_or("an error");
-        let error = Self::new(
-            status,
-            format!(
-                "The demo upstream was asked for a {}: {reason}.",
-                status.as_u16()
-            ),
-        );
+        let error = Self::new(status, format!("The demo upstream was asked for a {}: {reason}.", status.as_u16()));
         match status {
             StatusCode::TOO_MANY_REQUESTS => error.coded("rate_limit_exceeded"),
             StatusCode::UNAUTHORIZED => error.coded("invalid_api_key"),
@@ -51,17 +38,11 @@ impl ApiError {
     }
 
     pub(super) fn about(self, param: &'static str) -> Self {
-        Self {
-            param: Some(param),
-            ..self
-        }
+        Self { param: Some(param), ..self }
     }
 
     pub(super) fn coded(self, code: &'static str) -> Self {
-        Self {
-            code: Some(code),
-            ..self
-        }
+        Self { code: Some(code), ..self }
     }
 
     pub(super) fn to_json(&self) -> Value {

@@ -42,26 +42,13 @@ pub(super) fn sentence(prompt: &str) -> String {
 /// Text, brought to the length that the directives or the request's own limit name.
 pub(super) fn text(text: &str, directives: &Directives, limit: Option<u64>) -> Reply {
     let mut words = match directives.tokens {
-        Some(wanted) => text
-            .split_whitespace()
-            .cycle()
-            .take(wanted)
-            .collect::<Vec<_>>(),
+        Some(wanted) => text.split_whitespace().cycle().take(wanted).collect::<Vec<_>>(),
         None => text.split(' ').collect(),
     };
-    let limit = limit
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(usize::MAX);
-    let finish = if words.len() > limit {
-        "length"
-    } else {
-        "stop"
-    };
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let finish = if words.len() > limit { "length" } else { "stop" };
     words.truncate(limit);
-    Reply {
-        said: Said::Text(words.join(" ")),
-        finish,
-    }
+    Reply { said: Said::Text(words.join(" ")), finish }
 }
 
 /// The answer to a chat request.
@@ -72,46 +59,29 @@ pub(super) fn chat(request: &Value, messages: &[Value], directives: &Directives)
     }
     if let Some(content) = structured(&request["response_format"], &prompt) {
         // Neither length applies: half a JSON value would be a failure that nobody asked for.
-        return Reply {
-            said: Said::Text(content.to_string()),
-            finish: "stop",
-        };
+        return Reply { said: Said::Text(content.to_string()), finish: "stop" };
     }
     let said = match messages.last() {
         Some(last) if last["role"] == "tool" => {
-            format!(
-                "This is the demo upstream. The tool returned: {}",
-                content_text(&last["content"])
-            )
+            format!("This is the demo upstream. The tool returned: {}", content_text(&last["content"]))
         }
         _ => sentence(&prompt),
     };
-    let limit = request["max_completion_tokens"]
-        .as_u64()
-        .or_else(|| request["max_tokens"].as_u64());
+    let limit = request["max_completion_tokens"].as_u64().or_else(|| request["max_tokens"].as_u64());
     text(&said, directives, limit)
 }
 
 /// The text of the last message of a role.
 fn last_of(messages: &[Value], role: &str) -> String {
-    let message = messages
-        .iter()
-        .rev()
-        .find(|message| message["role"] == role);
-    message
-        .map(|message| content_text(&message["content"]))
-        .unwrap_or_default()
+    let message = messages.iter().rev().find(|message| message["role"] == role);
+    message.map(|message| content_text(&message["content"])).unwrap_or_default()
 }
 
 /// The text of a message's content, which is a string or a list of parts.
 pub(super) fn content_text(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts
-            .iter()
-            .filter_map(|part| part["text"].as_str())
-            .collect::<Vec<_>>()
-            .join("\n"),
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n"),
         _ => String::new(),
     }
 }
@@ -122,21 +92,13 @@ fn tool_to_call<'r>(request: &'r Value, messages: &[Value], prompt: &str) -> Opt
     let tools = request["tools"].as_array()?;
     let choice = &request["tool_choice"];
     if let Some(named) = choice["function"]["name"].as_str() {
-        return tools
-            .iter()
-            .map(|tool| &tool["function"])
-            .find(|function| function["name"] == named);
+        return tools.iter().map(|tool| &tool["function"]).find(|function| function["name"] == named);
     }
     let prompt = prompt.to_lowercase();
     let asked = prompt.contains("call a tool") || prompt.contains("weather");
-    let from_user = messages
-        .last()
-        .is_some_and(|message| message["role"] == "user");
+    let from_user = messages.last().is_some_and(|message| message["role"] == "user");
     let wanted = choice == "required" || (asked && choice != "none");
-    tools
-        .first()
-        .filter(|_| wanted && from_user)
-        .map(|tool| &tool["function"])
+    tools.first().filter(|_| wanted && from_user).map(|tool| &tool["function"])
 }
 
 fn call(function: &Value) -> Reply {
@@ -167,11 +129,7 @@ mod tests {
     use super::*;
 
     fn said(request: &Value) -> Reply {
-        chat(
-            request,
-            request["messages"].as_array().unwrap(),
-            &Directives::default(),
-        )
+        chat(request, request["messages"].as_array().unwrap(), &Directives::default())
     }
 
     fn is_tool(request: &Value) -> bool {
@@ -186,13 +144,7 @@ mod tests {
             {"role": "user", "content": [{"type": "text", "text": "two  spaces\nand a line"}]},
         ]});
         let text = "This is the demo upstream. You asked: two  spaces\nand a line";
-        assert_eq!(
-            said(&request),
-            Reply {
-                said: Said::Text(text.to_owned()),
-                finish: "stop"
-            }
-        );
+        assert_eq!(said(&request), Reply { said: Said::Text(text.to_owned()), finish: "stop" });
     }
 
     #[test]
@@ -203,43 +155,20 @@ mod tests {
         let result = json!({"role": "tool", "tool_call_id": "call_1", "content": "18 degrees"});
         assert!(is_tool(&json!({"messages": [user], "tools": tools})));
         assert!(!is_tool(&json!({"messages": [user]})));
-        assert!(!is_tool(
-            &json!({"messages": [user], "tools": tools, "tool_choice": "none"})
-        ));
+        assert!(!is_tool(&json!({"messages": [user], "tools": tools, "tool_choice": "none"})));
         let after = said(&json!({"messages": [user, result], "tools": tools}));
         let text = "This is the demo upstream. The tool returned: 18 degrees".to_owned();
         assert_eq!(after.said, Said::Text(text));
         let hello = json!({"role": "user", "content": "Hello"});
         assert!(!is_tool(&json!({"messages": [hello], "tools": tools})));
-        assert!(is_tool(
-            &json!({"messages": [hello], "tools": tools, "tool_choice": "required"})
-        ));
+        assert!(is_tool(&json!({"messages": [hello], "tools": tools, "tool_choice": "required"})));
     }
 
     #[test]
     fn the_answer_has_the_length_that_was_asked_for() {
-        let long = text(
-            "a b c",
-            &Directives {
-                tokens: Some(5),
-                ..Directives::default()
-            },
-            None,
-        );
-        assert_eq!(
-            long,
-            Reply {
-                said: Said::Text("a b c a b".to_owned()),
-                finish: "stop"
-            }
-        );
+        let long = text("a b c", &Directives { tokens: Some(5), ..Directives::default() }, None);
+        assert_eq!(long, Reply { said: Said::Text("a b c a b".to_owned()), finish: "stop" });
         let cut = text("a b c", &Directives::default(), Some(2));
-        assert_eq!(
-            cut,
-            Reply {
-                said: Said::Text("a b".to_owned()),
-                finish: "length"
-            }
-        );
+        assert_eq!(cut, Reply { said: Said::Text("a b".to_owned()), finish: "length" });
     }
 }

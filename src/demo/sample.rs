@@ -19,17 +19,12 @@ fn at(schema: &Value, root: &Value, depth: usize) -> Value {
     }
     let deeper = |schema: &Value| at(schema, root, depth + 1);
     if let Some(target) = schema["$ref"].as_str() {
-        return root
-            .pointer(target.trim_start_matches('#'))
-            .map_or(Value::Null, deeper);
+        return root.pointer(target.trim_start_matches('#')).map_or(Value::Null, deeper);
     }
     if let Some(value) = schema.get("const").or_else(|| schema["enum"].get(0)) {
         return value.clone();
     }
-    if let Some(first) = ["anyOf", "oneOf", "allOf"]
-        .iter()
-        .find_map(|key| schema[*key].get(0))
-    {
+    if let Some(first) = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| schema[*key].get(0)) {
         return deeper(first);
     }
     match kind(schema) {
@@ -50,14 +45,8 @@ fn at(schema: &Value, root: &Value, depth: usize) -> Value {
 
 /// The type, or the first of several: `["string", "null"]` is how strict schemas write an optional field.
 fn kind(schema: &Value) -> &str {
-    let named = schema["type"]
-        .as_str()
-        .or_else(|| schema["type"][0].as_str());
-    named.unwrap_or(if schema["properties"].is_object() {
-        "object"
-    } else {
-        ""
-    })
+    let named = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
+    named.unwrap_or(if schema["properties"].is_object() { "object" } else { "" })
 }
 
 #[cfg(test)]
@@ -70,14 +59,8 @@ mod tests {
             (json!({"type": "string"}), json!("Paris")),
             (json!({"type": ["integer", "null"]}), json!(1)),
             (json!({"enum": ["red", "green"]}), json!("red")),
-            (
-                json!({"anyOf": [{"type": "boolean"}, {"type": "null"}]}),
-                json!(true),
-            ),
-            (
-                json!({"type": "array", "items": {"type": "number"}}),
-                json!([1.5]),
-            ),
+            (json!({"anyOf": [{"type": "boolean"}, {"type": "null"}]}), json!(true)),
+            (json!({"type": "array", "items": {"type": "number"}}), json!([1.5])),
             (json!({"properties": {"a": {"const": 7}}}), json!({"a": 7})),
             (json!({}), Value::Null),
         ];

@@ -57,10 +57,7 @@ pub(super) fn stream_steps(mut events: Vec<Bytes>, directives: &Directives) -> V
         events.truncate(events.len() / 2);
     }
     if let Some(after) = directives.malformed {
-        events.insert(
-            after.min(events.len()),
-            Bytes::from_static(BROKEN_EVENT.as_bytes()),
-        );
+        events.insert(after.min(events.len()), Bytes::from_static(BROKEN_EVENT.as_bytes()));
     }
     let end = ending(directives);
     if let Some((after, _)) = &end {
@@ -69,12 +66,7 @@ pub(super) fn stream_steps(mut events: Vec<Bytes>, directives: &Directives) -> V
     let mut steps = Vec::with_capacity(events.len() * 2);
     for event in events {
         // Between events, so not before the first.
-        steps.extend(
-            directives
-                .interval
-                .filter(|_| !steps.is_empty())
-                .map(Step::Pause),
-        );
+        steps.extend(directives.interval.filter(|_| !steps.is_empty()).map(Step::Pause));
         steps.push(Step::Send(event));
     }
     steps.extend(end.map(|(_, step)| step));
@@ -87,16 +79,12 @@ pub(super) fn json_steps(mut body: Bytes, directives: &Directives) -> (Vec<Step>
         body.truncate(length);
     }
     let announced = body.len();
-    let end =
-        ending(directives).or_else(|| directives.truncate.then_some((announced / 2, Step::Cut)));
+    let end = ending(directives).or_else(|| directives.truncate.then_some((announced / 2, Step::Cut)));
     if let Some((after, _)) = &end {
         body.truncate(*after);
     }
     let sends = (!body.is_empty()).then_some(Step::Send(body));
-    (
-        sends.into_iter().chain(end.map(|(_, step)| step)).collect(),
-        announced,
-    )
+    (sends.into_iter().chain(end.map(|(_, step)| step)).collect(), announced)
 }
 
 /// The early ending that the directives name, and after how many events or bytes; a reset wins over a stall.
@@ -117,11 +105,7 @@ pub(super) fn body(steps: Vec<Step>, mut call: OpenCall, reset: Arc<AtomicBool>)
     if steps.is_empty() {
         call.finish();
     }
-    let script = Script {
-        steps: steps.into(),
-        call,
-        reset,
-    };
+    let script = Script { steps: steps.into(), call, reset };
     StreamBody::new(stream::unfold(script, Script::next)).boxed_unsync()
 }
 
@@ -160,10 +144,7 @@ mod tests {
     use super::*;
 
     fn events(words: &[&'static str]) -> Vec<Bytes> {
-        words
-            .iter()
-            .map(|word| Bytes::from_static(word.as_bytes()))
-            .collect()
+        words.iter().map(|word| Bytes::from_static(word.as_bytes())).collect()
     }
 
     fn send(text: &'static str) -> Step {
@@ -176,38 +157,14 @@ mod tests {
             ("", vec![send("a"), send("b"), send("c"), send("d")]),
             ("reset=2", vec![send("a"), send("b"), Step::Reset]),
             ("stall=0", vec![Step::Stall]),
-            (
-                "stall=9",
-                vec![send("a"), send("b"), send("c"), send("d"), Step::Stall],
-            ),
-            (
-                "malformed=1",
-                vec![
-                    send("a"),
-                    send(BROKEN_EVENT),
-                    send("b"),
-                    send("c"),
-                    send("d"),
-                ],
-            ),
+            ("stall=9", vec![send("a"), send("b"), send("c"), send("d"), Step::Stall]),
+            ("malformed=1", vec![send("a"), send(BROKEN_EVENT), send("b"), send("c"), send("d")]),
             ("truncate", vec![send("a"), send("b")]),
-            (
-                "interval=5,reset=2",
-                vec![
-                    send("a"),
-                    Step::Pause(Duration::from_millis(5)),
-                    send("b"),
-                    Step::Reset,
-                ],
-            ),
+            ("interval=5,reset=2", vec![send("a"), Step::Pause(Duration::from_millis(5)), send("b"), Step::Reset]),
         ];
         for (text, expected) in cases {
             let directives = Directives::parse(text).unwrap();
-            assert_eq!(
-                stream_steps(events(&["a", "b", "c", "d"]), &directives),
-                expected,
-                "{text}"
-            );
+            assert_eq!(stream_steps(events(&["a", "b", "c", "d"]), &directives), expected, "{text}");
         }
     }
 

@@ -26,9 +26,7 @@ pub(super) struct Heading {
 
 impl Heading {
     pub(super) fn new(prefix: &str, request: &Value) -> Result<Self, ApiError> {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
             id: format!("{prefix}{}", uuid::Uuid::new_v4().simple()),
             created: since.as_secs(),
@@ -49,24 +47,14 @@ impl Heading {
 }
 
 pub(super) fn model(request: &Value) -> Result<&str, ApiError> {
-    request["model"]
-        .as_str()
-        .filter(|model| !model.is_empty())
-        .ok_or_else(|| ApiError::missing("model"))
+    request["model"].as_str().filter(|model| !model.is_empty()).ok_or_else(|| ApiError::missing("model"))
 }
 
 /// How many choices the request wants.
 pub(super) fn choices(request: &Value) -> Result<usize, ApiError> {
-    let asked = if request["n"].is_null() {
-        Some(1)
-    } else {
-        request["n"].as_u64()
-    };
-    let choices = asked
-        .filter(|n| (1..=MOST_CHOICES).contains(n))
-        .and_then(|n| usize::try_from(n).ok());
-    choices
-        .ok_or_else(|| ApiError::bad_request(format!("n must be 1 to {MOST_CHOICES}.")).about("n"))
+    let asked = if request["n"].is_null() { Some(1) } else { request["n"].as_u64() };
+    let choices = asked.filter(|n| (1..=MOST_CHOICES).contains(n)).and_then(|n| usize::try_from(n).ok());
+    choices.ok_or_else(|| ApiError::bad_request(format!("n must be 1 to {MOST_CHOICES}.")).about("n"))
 }
 
 pub(super) fn streams(request: &Value) -> bool {

@@ -33,10 +33,7 @@ impl Stats {
         for counter in [&self.calls, endpoint, &self.open] {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        OpenCall {
-            stats: Arc::clone(self),
-            finished: false,
-        }
+        OpenCall { stats: Arc::clone(self), finished: false }
     }
 
     /// Counts a failure that was asked for.

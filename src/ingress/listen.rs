@@ -82,8 +82,7 @@ where
         connections.spawn(connection(stream, http.clone(), Arc::clone(&handler), stopped.clone()));
     }
     drop(listener);
-    // All receivers may be gone, and then there is nobody to tell.
-    drop(stopping.send(true));
+    stopping.send_replace(true);
     let emptied = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;
     if emptied.is_ok() { 0 } else { connections.len() }
 }

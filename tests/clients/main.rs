@@ -3,11 +3,7 @@
 //! The scenarios are in Python and JavaScript beside this file; here both processes are started on free ports, and
 //! the scenarios run with their addresses in the environment.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../support/binary.rs"]
 mod binary;
@@ -31,10 +27,7 @@ fn config(upstream: &str) -> String {
 fn run(mut scenarios: Command) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
-    let demo = Running::start(binary::lockgate(
-        &["demo", "--listen", "127.0.0.1:0"],
-        folder,
-    ));
+    let demo = Running::start(binary::lockgate(&["demo", "--listen", "127.0.0.1:0"], folder));
     let lockgate = binary::serve(&config(&demo.origin), folder);
     let output = scenarios
         .env("LOCKGATE_URL", format!("{}/v1", lockgate.origin))
@@ -53,9 +46,7 @@ fn run(mut scenarios: Command) {
 #[test]
 fn python_clients() {
     let python = env::var("LOCKGATE_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let has_packages = Command::new(&python)
-        .args(["-c", "import openai, portkey_ai, pytest"])
-        .output();
+    let has_packages = Command::new(&python).args(["-c", "import openai, portkey_ai, pytest"]).output();
     assert!(
         has_packages.is_ok_and(|output| output.status.success()),
         "`{python}` lacks the packages. Install them and name that Python:\n  \
@@ -63,41 +54,19 @@ fn python_clients() {
          export LOCKGATE_TEST_PYTHON=.venv/bin/python",
     );
     let mut pytest = Command::new(python);
-    pytest.env("PYTHONDONTWRITEBYTECODE", "1").args([
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-    ]);
+    pytest.env("PYTHONDONTWRITEBYTECODE", "1").args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
     // A client that waits for ever fails the run, with the place where it waits.
-    pytest.args([
-        "-o",
-        "faulthandler_timeout=120",
-        "-o",
-        "faulthandler_exit_on_timeout=true",
-        SCENARIOS,
-    ]);
+    pytest.args(["-o", "faulthandler_timeout=120", "-o", "faulthandler_exit_on_timeout=true", SCENARIOS]);
     run(pytest);
 }
 
 #[test]
 fn node_clients() {
-    let installed = ["openai", "portkey-ai"].iter().all(|package| {
-        Path::new(SCENARIOS)
-            .join("node_modules")
-            .join(package)
-            .is_dir()
-    });
-    assert!(
-        installed,
-        "the Node packages are missing. Install them:\n  npm ci --prefix {SCENARIOS}"
-    );
+    let installed =
+        ["openai", "portkey-ai"].iter().all(|package| Path::new(SCENARIOS).join("node_modules").join(package).is_dir());
+    assert!(installed, "the Node packages are missing. Install them:\n  npm ci --prefix {SCENARIOS}");
     let has_node = Command::new("node").arg("--version").output();
-    assert!(
-        has_node.is_ok(),
-        "`node` is not on the path. Install Node 20 or later."
-    );
+    assert!(has_node.is_ok(), "`node` is not on the path. Install Node 20 or later.");
     let mut node = Command::new("node");
     // One file at a time: both ask the demo upstream what reached it last.
     node.args(["--test", "--test-concurrency=1", "--test-timeout=120000"]);

@@ -28,10 +28,7 @@ pub(crate) struct Running {
 pub(crate) fn lockgate(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockgate"));
     for (name, _) in env::vars() {
-        if ["LOCKGATE_", "OPENAI_", "PORTKEY_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-        {
+        if ["LOCKGATE_", "OPENAI_", "PORTKEY_"].iter().any(|prefix| name.starts_with(prefix)) {
             command.env_remove(name);
         }
     }
@@ -50,29 +47,13 @@ pub(crate) fn serve(config: &str, folder: &Path) -> Running {
 impl Running {
     /// Starts a process and waits until it names the address where it listens, on either output.
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the process starts");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the process starts");
         let said = Arc::new(Mutex::new(String::new()));
         let (found, listening) = mpsc::channel();
-        follow(
-            child.stdout.take().expect("it is piped"),
-            Arc::clone(&said),
-            found.clone(),
-        );
-        follow(
-            child.stderr.take().expect("it is piped"),
-            Arc::clone(&said),
-            found,
-        );
-        let mut running = Self {
-            child,
-            origin: String::new(),
-            said,
-        };
+        follow(child.stdout.take().expect("it is piped"), Arc::clone(&said), found.clone());
+        follow(child.stderr.take().expect("it is piped"), Arc::clone(&said), found);
+        let mut running = Self { child, origin: String::new(), said };
         running.origin = listening
             .recv_timeout(PATIENCE)
             .unwrap_or_else(|_| panic!("no address within {PATIENCE:?}, but:\n{}", running.said()));
@@ -93,11 +74,7 @@ impl Drop for Running {
 }
 
 /// Reads an output to its end, so that the process never blocks on writing, and reports the addresses that it names.
-fn follow(
-    output: impl Read + Send + 'static,
-    said: Arc<Mutex<String>>,
-    found: mpsc::Sender<String>,
-) {
+fn follow(output: impl Read + Send + 'static, said: Arc<Mutex<String>>, found: mpsc::Sender<String>) {
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             let _ = writeln!(said.lock().expect("no reader panics"), "{line}");

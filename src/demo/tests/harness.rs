@@ -32,18 +32,13 @@ impl Demo {
         let address = listener.local_addr().unwrap();
         let defaults = Directives::parse(defaults).unwrap();
         runtime.spawn(serve(listener, defaults, std::future::pending::<()>()));
-        Self {
-            address,
-            _runtime: runtime,
-        }
+        Self { address, _runtime: runtime }
     }
 
     /// Sends a request and leaves the answer in the socket.
     pub(super) fn send(&self, method: &str, path: &str, directives: &str, body: &str) -> TcpStream {
         let mut socket = TcpStream::connect(self.address).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         write!(
             socket,
             "{method} {path} HTTP/1.1\r\nhost: demo\r\nx-demo: {directives}\r\nconnection: close\r\n\
@@ -70,11 +65,7 @@ impl Demo {
     pub(super) fn wait_for(&self, counter: &str, value: u64) {
         let patience = Instant::now() + Duration::from_secs(10);
         while self.stats()[counter] != value {
-            assert!(
-                Instant::now() < patience,
-                "{counter} never became {value}: {}",
-                self.stats()
-            );
+            assert!(Instant::now() < patience, "{counter} never became {value}: {}", self.stats());
             std::thread::yield_now();
         }
     }
@@ -87,27 +78,19 @@ impl Answer {
 
     /// The data of each event, parsed where it is JSON.
     pub(super) fn events(&self) -> Vec<Value> {
-        let data = self
-            .body
-            .lines()
-            .filter_map(|line| line.strip_prefix("data: "));
-        data.map(|data| serde_json::from_str(data).unwrap_or_else(|_| data.into()))
-            .collect()
+        let data = self.body.lines().filter_map(|line| line.strip_prefix("data: "));
+        data.map(|data| serde_json::from_str(data).unwrap_or_else(|_| data.into())).collect()
     }
 
     pub(super) fn streamed_text(&self) -> String {
         let events = self.events();
-        events
-            .iter()
-            .filter_map(|event| event["choices"][0]["delta"]["content"].as_str())
-            .collect()
+        events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect()
     }
 }
 
 /// A chat request with whatever `extra` adds to it.
 pub(super) fn chat(extra: &Value) -> String {
-    let mut request =
-        json!({"model": "demo", "messages": [{"role": "user", "content": "How are you?"}]});
+    let mut request = json!({"model": "demo", "messages": [{"role": "user", "content": "How are you?"}]});
     for (key, value) in extra.as_object().unwrap() {
         request[key] = value.clone();
     }
@@ -120,22 +103,10 @@ fn read(mut socket: TcpStream) -> Answer {
     let raw = String::from_utf8(raw).unwrap();
     let (head, body) = raw.split_once("\r\n\r\n").unwrap_or((&raw, ""));
     let head = head.to_lowercase();
-    let status = head
-        .split(' ')
-        .nth(1)
-        .map_or(0, |status| status.parse().unwrap());
+    let status = head.split(' ').nth(1).map_or(0, |status| status.parse().unwrap());
     let chunked = head.contains("transfer-encoding: chunked");
-    let body = if chunked {
-        dechunked(body)
-    } else {
-        body.to_owned()
-    };
-    Answer {
-        status,
-        head,
-        body,
-        broken,
-    }
+    let body = if chunked { dechunked(body) } else { body.to_owned() };
+    Answer { status, head, body, broken }
 }
 
 fn dechunked(mut rest: &str) -> String {

@@ -18,10 +18,7 @@ fn a_completion_answers_the_last_user_message_under_an_id_of_its_own() {
     assert_eq!(one.status, 200);
     assert!(one.head.contains("x-request-id: req_"), "{}", one.head);
     let (one, two) = (one.json(), two.json());
-    assert_eq!(
-        one["choices"][0]["message"]["content"],
-        "This is the demo upstream. You asked: How are you?"
-    );
+    assert_eq!(one["choices"][0]["message"]["content"], "This is the demo upstream. You asked: How are you?");
     assert_eq!(one["usage"]["total_tokens"], 3 + 10);
     assert_eq!(two["choices"].as_array().unwrap().len(), 2);
     assert_ne!(one["id"], two["id"]);
@@ -30,35 +27,18 @@ fn a_completion_answers_the_last_user_message_under_an_id_of_its_own() {
 #[test]
 fn a_stream_opens_with_the_role_and_ends_with_usage_and_done() {
     let demo = Demo::start("");
-    let answer = demo.chat(
-        "",
-        &json!({"stream": true, "stream_options": {"include_usage": true}}),
-    );
-    assert!(
-        answer.head.contains("content-type: text/event-stream"),
-        "{}",
-        answer.head
-    );
+    let answer = demo.chat("", &json!({"stream": true, "stream_options": {"include_usage": true}}));
+    assert!(answer.head.contains("content-type: text/event-stream"), "{}", answer.head);
     let events = answer.events();
-    let [first, .., finish, usage, done] = events.as_slice() else {
-        panic!("{events:?}")
-    };
+    let [first, .., finish, usage, done] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(first["choices"][0]["delta"]["role"], "assistant");
-    assert_eq!(
-        answer.streamed_text(),
-        "This is the demo upstream. You asked: How are you?"
-    );
+    assert_eq!(answer.streamed_text(), "This is the demo upstream. You asked: How are you?");
     assert_eq!(finish["choices"][0]["finish_reason"], "stop");
     assert_eq!(finish["usage"], Value::Null);
     assert_eq!(usage["choices"], json!([]));
     assert_eq!(usage["usage"]["completion_tokens"], 10);
     assert_eq!(done, "[DONE]");
-    assert!(
-        demo.chat("", &json!({"stream": true}))
-            .events()
-            .iter()
-            .all(|event| event.get("usage").is_none())
-    );
+    assert!(demo.chat("", &json!({"stream": true})).events().iter().all(|event| event.get("usage").is_none()));
 }
 
 #[test]
@@ -68,55 +48,27 @@ fn a_tool_call_streams_in_fragments_that_make_up_its_arguments() {
         "type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}}});
     let request = json!({"tools": [tool], "tool_choice": "required", "stream": true});
     let events = demo.chat("", &request).events();
-    let calls = || {
-        events
-            .iter()
-            .map(|event| &event["choices"][0]["delta"]["tool_calls"][0])
-    };
+    let calls = || events.iter().map(|event| &event["choices"][0]["delta"]["tool_calls"][0]);
     assert_eq!(calls().next().unwrap()["function"]["name"], "get_weather");
-    let arguments: String = calls()
-        .filter_map(|call| call["function"]["arguments"].as_str())
-        .collect();
+    let arguments: String = calls().filter_map(|call| call["function"]["arguments"].as_str()).collect();
     assert_eq!(arguments, r#"{"city":"Paris","days":1}"#);
-    assert_eq!(
-        events[events.len() - 2]["choices"][0]["finish_reason"],
-        "tool_calls"
-    );
+    assert_eq!(events[events.len() - 2]["choices"][0]["finish_reason"], "tool_calls");
 }
 
 #[test]
 fn the_other_endpoints_answer_in_their_shapes() {
     let demo = Demo::start("");
-    let text = demo
-        .call(
-            "POST",
-            "/v1/completions",
-            "",
-            r#"{"model":"demo","prompt":["a","b"]}"#,
-        )
-        .json();
-    assert_eq!(
-        text["choices"][1]["text"],
-        "This is the demo upstream. You asked: b"
-    );
+    let text = demo.call("POST", "/v1/completions", "", r#"{"model":"demo","prompt":["a","b"]}"#).json();
+    assert_eq!(text["choices"][1]["text"], "This is the demo upstream. You asked: b");
     let body = r#"{"model":"demo","prompt":"a","stream":true}"#;
     let stream = demo.call("POST", "/v1/completions", "", body).events();
-    let pieces: String = stream
-        .iter()
-        .filter_map(|event| event["choices"][0]["text"].as_str())
-        .collect();
+    let pieces: String = stream.iter().filter_map(|event| event["choices"][0]["text"].as_str()).collect();
     assert_eq!(pieces, "This is the demo upstream. You asked: a");
     let body = r#"{"model":"demo","input":["a","b"],"dimensions":4}"#;
     let vectors = demo.call("POST", "/v1/embeddings", "", body).json();
     assert_eq!(vectors["data"][1]["embedding"].as_array().unwrap().len(), 4);
-    assert_eq!(
-        demo.call("GET", "/v1/models", "", "").json()["data"][0]["id"],
-        "demo"
-    );
-    assert_eq!(
-        demo.call("GET", "/v1/models/demo-embedding", "", "").json()["object"],
-        "model"
-    );
+    assert_eq!(demo.call("GET", "/v1/models", "", "").json()["data"][0]["id"], "demo");
+    assert_eq!(demo.call("GET", "/v1/models/demo-embedding", "", "").json()["object"], "model");
 }
 
 #[test]
@@ -126,38 +78,13 @@ fn what_cannot_be_answered_is_refused_in_the_shape_of_an_error() {
     let cases = [
         ("GET", "/v1/models/gpt-4", "", "", 404, "model_not_found"),
         ("POST", "/v1/nothing", "", "", 404, "unknown_url"),
-        (
-            "POST",
-            chat,
-            "",
-            r#"{"model":"demo"}"#,
-            400,
-            "missing_required_parameter",
-        ),
-        (
-            "POST",
-            chat,
-            "boom",
-            r#"{"model":"demo"}"#,
-            400,
-            "unknown_directive",
-        ),
-        (
-            "POST",
-            chat,
-            "",
-            r#"{"model":"demo:boom"}"#,
-            400,
-            "unknown_directive",
-        ),
+        ("POST", chat, "", r#"{"model":"demo"}"#, 400, "missing_required_parameter"),
+        ("POST", chat, "boom", r#"{"model":"demo"}"#, 400, "unknown_directive"),
+        ("POST", chat, "", r#"{"model":"demo:boom"}"#, 400, "unknown_directive"),
     ];
     for (method, path, directives, body, status, code) in cases {
         let answer = demo.call(method, path, directives, body);
-        assert_eq!(
-            (answer.status, &answer.json()["error"]["code"]),
-            (status, &json!(code)),
-            "{method} {path} {body}"
-        );
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (status, &json!(code)), "{method} {path} {body}");
     }
     assert_eq!(demo.call("POST", chat, "", "{").status, 400);
 }
@@ -167,25 +94,14 @@ fn an_error_on_request_comes_from_the_header_or_the_models_name() {
     let demo = Demo::start("");
     let limited = demo.chat("", &json!({"model": "demo-7:status=429"}));
     assert_eq!(limited.status, 429);
-    assert!(
-        limited.head.contains("retry-after: 1\r\n"),
-        "{}",
-        limited.head
-    );
+    assert!(limited.head.contains("retry-after: 1\r\n"), "{}", limited.head);
     assert_eq!(limited.json()["error"]["code"], "rate_limit_exceeded");
     let down = demo.chat("status=503,retry-after=9", &json!({}));
     assert_eq!(down.status, 503);
     assert!(down.head.contains("retry-after: 9\r\n"), "{}", down.head);
-    assert_eq!(
-        demo.chat("", &json!({"model": "llama3:8b"})).status,
-        200,
-        "other models may have colons"
-    );
+    assert_eq!(demo.chat("", &json!({"model": "llama3:8b"})).status, 200, "other models may have colons");
     let masked = demo.chat("error200", &json!({}));
-    assert_eq!(
-        (masked.status, masked.json()["error"]["type"].as_str()),
-        (200, Some("server_error"))
-    );
+    assert_eq!((masked.status, masked.json()["error"]["type"].as_str()), (200, Some("server_error")));
     let events = demo.chat("error200", &json!({"stream": true})).events();
     assert_eq!(events[0]["error"]["type"], "server_error");
 }
@@ -201,21 +117,12 @@ fn a_rate_spares_the_other_calls() {
 #[test]
 fn an_echo_shows_what_arrived() {
     let demo = Demo::start("");
-    let answer = demo
-        .chat("", &json!({"model": "demo:echo", "user": "me"}))
-        .json();
-    let echo: Value =
-        serde_json::from_str(answer["choices"][0]["message"]["content"].as_str().unwrap()).unwrap();
+    let answer = demo.chat("", &json!({"model": "demo:echo", "user": "me"})).json();
+    let echo: Value = serde_json::from_str(answer["choices"][0]["message"]["content"].as_str().unwrap()).unwrap();
     assert_eq!(echo["path"], "/v1/chat/completions");
     assert_eq!(echo["headers"]["host"], "demo");
-    assert_eq!(
-        echo["body"],
-        chat(&json!({"model": "demo:echo", "user": "me"}))
-    );
-    assert_eq!(
-        demo.call("GET", "/v1/models", "echo", "").json()["method"],
-        "GET"
-    );
+    assert_eq!(echo["body"], chat(&json!({"model": "demo:echo", "user": "me"})));
+    assert_eq!(demo.call("GET", "/v1/models", "echo", "").json()["method"], "GET");
 }
 
 #[test]
@@ -233,19 +140,12 @@ fn a_stream_breaks_where_it_was_told_to() {
     let demo = Demo::start("");
     let stream = || json!({"stream": true, "stream_options": {"include_usage": true}});
     let reset = demo.chat("reset=3", &stream());
-    assert_eq!(
-        (reset.events().len(), reset.broken),
-        (3, Some(ErrorKind::ConnectionReset))
-    );
+    assert_eq!((reset.events().len(), reset.broken), (3, Some(ErrorKind::ConnectionReset)));
     let malformed = demo.chat("malformed=2", &stream());
     assert_eq!(malformed.events()[2], json!(r#"{"id": "chatcmpl-"#));
     assert_eq!(malformed.events().last(), Some(&json!("[DONE]")));
     let cut = demo.chat("truncate", &stream());
-    assert!(
-        !cut.events().is_empty() && !cut.body.contains("[DONE]"),
-        "{}",
-        cut.body
-    );
+    assert!(!cut.events().is_empty() && !cut.body.contains("[DONE]"), "{}", cut.body);
     assert_eq!(cut.broken, None);
 }
 
@@ -253,23 +153,12 @@ fn a_stream_breaks_where_it_was_told_to() {
 fn a_body_breaks_where_it_was_told_to() {
     let demo = Demo::start("");
     let reset = demo.chat("reset=10", &json!({}));
-    assert_eq!(
-        (reset.body.len(), reset.broken),
-        (10, Some(ErrorKind::ConnectionReset))
-    );
+    assert_eq!((reset.body.len(), reset.broken), (10, Some(ErrorKind::ConnectionReset)));
     let cut = demo.chat("truncate", &json!({}));
-    assert!(
-        !cut.head
-            .contains(&format!("content-length: {}\r\n", cut.body.len()))
-            && !cut.body.is_empty()
-    );
+    assert!(!cut.head.contains(&format!("content-length: {}\r\n", cut.body.len())) && !cut.body.is_empty());
     let malformed = demo.chat("malformed=20", &json!({}));
     assert!(malformed.head.contains("content-length: 20\r\n") && malformed.body.len() == 20);
-    assert_eq!(
-        demo.stats()["cancelled"],
-        0,
-        "what breaks off on request is no cancellation"
-    );
+    assert_eq!(demo.stats()["cancelled"], 0, "what breaks off on request is no cancellation");
 }
 
 #[test]
@@ -279,9 +168,7 @@ fn latency_comes_before_the_head_and_interval_between_the_events() {
     demo.chat("latency=60", &json!({}));
     assert!(start.elapsed() >= Duration::from_millis(60));
     let start = Instant::now();
-    let events = demo
-        .chat("interval=15,tokens=3", &json!({"stream": true}))
-        .events();
+    let events = demo.chat("interval=15,tokens=3", &json!({"stream": true})).events();
     assert_eq!(events.len(), 6, "role, three words, finish, done");
     assert!(start.elapsed() >= Duration::from_millis(75));
 }
@@ -289,26 +176,13 @@ fn latency_comes_before_the_head_and_interval_between_the_events() {
 #[test]
 fn a_client_that_leaves_is_counted_as_cancelled() {
     let demo = Demo::start("");
-    let stalled = demo.send(
-        "POST",
-        "/v1/chat/completions",
-        "stall=2",
-        &chat(&json!({"stream": true})),
-    );
-    let late = demo.send(
-        "POST",
-        "/v1/chat/completions",
-        "latency=600000",
-        &chat(&json!({})),
-    );
+    let stalled = demo.send("POST", "/v1/chat/completions", "stall=2", &chat(&json!({"stream": true})));
+    let late = demo.send("POST", "/v1/chat/completions", "latency=600000", &chat(&json!({})));
     demo.wait_for("open", 2);
     drop((stalled, late));
     demo.wait_for("cancelled", 2);
     demo.wait_for("open", 0);
     demo.chat("", &json!({}));
     let stats = demo.stats();
-    assert_eq!(
-        (&stats["calls"], &stats["chat"], &stats["cancelled"]),
-        (&json!(3), &json!(3), &json!(2))
-    );
+    assert_eq!((&stats["calls"], &stats["chat"], &stats["cancelled"]), (&json!(3), &json!(3), &json!(2)));
 }

@@ -1,0 +1,215 @@
+//! Composition root: [`Config`] → [`App`]. The only file that names concrete engines, stores and providers.
+
+use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use http::{Request, Uri};
+use hyper::body::Incoming;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    access::Access,
+    cache::{Cache, Mode, Semantic},
+    config::Config,
+    console::{Console, Loaded},
+    demo,
+    diagnostics::Report,
+    embed::{self, EmbedError, Fingerprint, Worker},
+    guard::{InputGate, OutputGate, rules},
+    ingress::{self, Listener, Service, serve},
+    outbound::Client,
+    pipeline::Pipeline,
+    route::{self, Router},
+};
+
+/// Patience with a demo upstream that nobody configured.
+const DEMO_TIMEOUT: Duration = Duration::from_secs(60);
+/// The admin and the health port need few connections.
+const CONSOLE_CONNECTIONS: usize = 64;
+
+/// Why Lockgate does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// Rule files with mistakes.
+    Rules(Vec<Report>),
+    /// The model or its engine.
+    Embedding(EmbedError),
+    /// A port, or a thread that the system refuses.
+    System(io::Error),
+    /// The upstream's URL or key.
+    Upstream(String),
+}
+
+impl StartError {
+    /// For people, in colour if their terminal has any.
+    pub fn render(&self, color: bool) -> String {
+        match self {
+            Self::Rules(reports) => reports.iter().map(|report| report.render(color)).collect::<Vec<_>>().join("\n"),
+            other => format!("error: {other}"),
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rules(reports) => reports.iter().try_for_each(|report| writeln!(f, "{report}")),
+            Self::Embedding(error) => error.fmt(f),
+            Self::System(error) => error.fmt(f),
+            Self::Upstream(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+/// Everything is loaded and every port is bound.
+#[derive(Debug)]
+pub struct App {
+    service: Arc<Service>,
+    console: Arc<Console>,
+    data: Listener,
+    admin: Listener,
+    health: Option<Listener>,
+    demo: Option<(SocketAddr, JoinHandle<()>)>,
+    drain: Duration,
+    loaded: Loaded,
+}
+
+impl App {
+    /// Loads and binds what the configuration asks for.
+    pub async fn start(config: Config, metrics: PrometheusHandle) -> Result<Self, StartError> {
+        let pack = Arc::new(rules::load(&config.guard).map_err(StartError::Rules)?);
+        let semantic = match config.cache.mode {
+            Mode::Semantic => Some(semantic(&config.embed)?),
+            Mode::Exact | Mode::Off => None,
+        };
+        let (route, demo) = match config.route {
+            Some(route) => (route, None),
+            None => start_demo().await?,
+        };
+        let mut outbound = config.outbound;
+        outbound.allow_loopback |= demo.is_some();
+        let router = Router::new(&route, Client::new(&outbound)).ok_or_else(|| {
+            StartError::Upstream(
+                "`upstream.url` has no host, or `upstream.api_key` has characters that no header can hold".to_owned(),
+            )
+        })?;
+        let loaded = Loaded {
+            engine: semantic.as_ref().map(|(_, engine)| *engine),
+            rules: [pack.input.rules().len(), pack.output.rules().len()],
+            upstream: route.base_url.to_string(),
+        };
+        let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic));
+        let console = Console::new(loaded.clone(), cache.clone(), metrics);
+        let pipeline = Pipeline {
+            input: InputGate::new(Arc::clone(&pack)),
+            cache,
+            cache_settings: config.cache,
+            router,
+            output: OutputGate::new(pack),
+        };
+        let local_only = config.access.client_keys.is_empty();
+        let (access, settings) = (Access::new(&config.access), config.ingress);
+        let data = bind(settings.listen, &settings, settings.max_connections).await?;
+        let admin = bind(config.console.admin, &settings, CONSOLE_CONNECTIONS).await?;
+        let health = match config.console.health {
+            Some(address) => Some(bind(address, &settings, CONSOLE_CONNECTIONS).await?),
+            None => None,
+        };
+        let drain = settings.drain_timeout;
+        let service = Arc::new(Service { settings, access, pipeline: Arc::new(pipeline), local_only });
+        Ok(Self { service, console, data, admin, health, demo, drain, loaded })
+    }
+
+    /// Where the data port listens.
+    pub fn data_address(&self) -> io::Result<SocketAddr> {
+        self.data.address()
+    }
+
+    /// Where the admin port listens.
+    pub fn admin_address(&self) -> io::Result<SocketAddr> {
+        self.admin.address()
+    }
+
+    /// Where the health port listens, if there is one.
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.health.as_ref().and_then(|listener| listener.address().ok())
+    }
+
+    /// Where the demo upstream listens, if it runs.
+    pub fn demo_address(&self) -> Option<SocketAddr> {
+        self.demo.as_ref().map(|(address, _)| *address)
+    }
+
+    /// What was loaded.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// Serves until `stop` is done, and drains. Returns how many connections had to be cut off.
+    pub async fn run(self, stop: impl Future) -> usize {
+        let Self { service, console, data, admin, health, demo, drain, .. } = self;
+        let (ended, end) = watch::channel(false);
+        let mut consoles = JoinSet::new();
+        let wait = move || {
+            let mut end = end.clone();
+            async move { end.wait_for(|end| *end).await.is_ok() }
+        };
+        for (listener, open) in [(Some(admin), false), (health, true)] {
+            let Some(listener) = listener else { continue };
+            let console = Arc::clone(&console);
+            let handler = move |request: Request<Incoming>| {
+                let response = if open { console.health(&request) } else { console.admin(&request) };
+                std::future::ready(response)
+            };
+            consoles.spawn(serve(listener, Arc::new(handler), wait(), Duration::ZERO));
+        }
+        let handler = move |request| {
+            let service = Arc::clone(&service);
+            async move { service.call(request).await }
+        };
+        let stop = async {
+            stop.await;
+            console.drain();
+        };
+        let cut_off = serve(data, Arc::new(handler), stop, drain).await;
+        // The consoles outlive the data port, so that the drain can be watched.
+        ended.send_replace(true);
+        while consoles.join_next().await.is_some() {}
+        if let Some((_, task)) = demo {
+            task.abort();
+        }
+        cut_off
+    }
+}
+
+async fn bind(address: SocketAddr, settings: &ingress::Settings, max_connections: usize) -> io::Result<Listener> {
+    Listener::bind(address, settings.head_timeout, settings.max_head_bytes, max_connections).await
+}
+
+fn semantic(settings: &embed::Settings) -> Result<(Semantic, &'static str), StartError> {
+    let embedder = embed::load(settings).map_err(StartError::Embedding)?;
+    let fingerprint = Fingerprint::of(&*embedder).map_err(StartError::Embedding)?;
+    let worker = Worker::start(&embedder, settings.threads(), settings.queue)?;
+    Ok((Semantic { worker, fingerprint }, embedder.name()))
+}
+
+async fn start_demo() -> Result<(route::Settings, Option<(SocketAddr, JoinHandle<()>)>), StartError> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = listener.local_addr()?;
+    let base_url: Uri = format!("http://{address}/v1").parse().map_err(|error| StartError::Upstream(format!("{error}")))?;
+    let task = tokio::spawn(demo::serve(listener, demo::Directives::default(), std::future::pending::<()>()));
+    let settings = route::Settings { base_url, api_key: None, response_timeout: DEMO_TIMEOUT, idle_timeout: DEMO_TIMEOUT };
+    Ok((settings, Some((address, task))))
+}
