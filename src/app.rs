@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Patience with a demo upstream that nobody configured.
-const DEMO_TIMEOUT: Duration = Duration::from_secs(60);
+const DEMO_TIMEOUT: Duration = Duration::from_mins(1);
 /// The admin and the health port need few connections.
 const CONSOLE_CONNECTIONS: usize = 64;
 
@@ -112,15 +112,16 @@ impl App {
         };
         let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic));
         let console = Console::new(loaded.clone(), cache.clone(), metrics);
+        let local_only = config.access.client_keys.is_empty();
         let pipeline = Pipeline {
+            access: Access::new(&config.access),
             input: InputGate::new(Arc::clone(&pack)),
             cache,
             cache_settings: config.cache,
             router,
             output: OutputGate::new(pack),
         };
-        let local_only = config.access.client_keys.is_empty();
-        let (access, settings) = (Access::new(&config.access), config.ingress);
+        let settings = config.ingress;
         let data = bind(settings.listen, &settings, settings.max_connections).await?;
         let admin = bind(config.console.admin, &settings, CONSOLE_CONNECTIONS).await?;
         let health = match config.console.health {
@@ -128,7 +129,7 @@ impl App {
             None => None,
         };
         let drain = settings.drain_timeout;
-        let service = Arc::new(Service { settings, access, pipeline: Arc::new(pipeline), local_only });
+        let service = Arc::new(Service { settings, pipeline: Arc::new(pipeline), local_only });
         Ok(Self { service, console, data, admin, health, demo, drain, loaded })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::clock;
+use crate::{clock, error::Kind};
 
 /// Whose cache entries a request may see. A hash, so that it can be part of a key without being a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,6 +71,17 @@ impl Bypass {
             Self::EngineFailed => "engine-failed",
         }
     }
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The upstream said all.
+    Finished,
+    /// The upstream or the connection to it failed.
+    Failed(Kind),
+    /// The client left.
+    Cancelled,
 }
 
 /// What a rule did to this request or its answer. Never the text that it matched.

@@ -1,50 +1,28 @@
 //! The order of the stages, from top to bottom. Nothing else knows it.
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use crate::{
-    access::Caller,
-    cache::{self, Cache, CachePlan, Lookup, Ticket, Wish},
-    error::{Error, Kind, Result},
-    exchange::Exchange,
-    guard::{
-        Block, Cleared, ClearedStream, Clearing, Complete, Ending, InputGate, OutputGate, Screening, Stored, StreamGate, hold,
-    },
-    ledger::{Outcome, Record},
-    route::{AnswerBody, Arriving, Head, Passage, Router, Unread},
-    wire::{
-        Endpoint, Request,
-        response::{self, Response},
-    },
+    access::Access,
+    cache::{self, Cache, CachePlan, Lookup, Ticket},
+    error::{Error, Result},
+    exchange::{Ending, Exchange},
+    guard::{Cleared, ClearedStream, Clearing, Complete, InputGate, OutputGate, Screening, StreamGate, hold},
+    ledger::{self, Record},
+    route::Router,
+    wire::Endpoint,
 };
 
-/// A request that has come in.
-#[derive(Debug)]
-pub struct Call {
-    /// What is asked.
-    pub request: Request,
-    /// Who asks.
-    pub caller: Caller,
-    /// What travels beside the body.
-    pub passage: Passage,
-    /// What the client wants of the cache.
-    pub wish: Wish,
-}
+mod call;
 
-/// What goes back.
-#[derive(Debug)]
-pub enum Reply {
-    /// A whole answer.
-    Whole(Head, Cleared),
-    /// Events as they arrive.
-    Stream(Head, Box<ClearedStream<Arriving>>),
-    /// A rule said no.
-    Blocked(Block),
-}
+pub use call::{AnswerBody, Arriving, Call, Caller, Head, Passage, Reply, Unread, Wish};
 
 /// All stages.
 #[derive(Debug)]
 pub struct Pipeline {
+    /// Who may call.
+    pub access: Access,
     /// 1
     pub input: InputGate,
     /// 2 and 5
@@ -58,18 +36,26 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
+    /// Says who calls, before anything is read.
+    pub fn admit(&self, headers: &HeaderMap) -> Result<Caller> {
+        self.access.admit(headers)
+    }
+
+    /// Writes down a request that never became a call.
+    pub fn refused(&self, error: &Error, trace_id: &str) {
+        ledger::refused(error, trace_id);
+    }
+
     /// Takes a request through all stages, and writes down how it ended.
     pub async fn handle(&self, call: Call, exchange: &mut Exchange) -> Result<Reply> {
-        let endpoint = call.request.endpoint().as_str();
-        let record = Record::open(endpoint, call.request.model(), call.caller.key.clone(), &exchange.trace_id);
-        let mut record = Some(record);
+        let mut record = Some(Record::of(&call.request, call.caller.key.clone(), &exchange.trace_id));
         let reply = self.stages(call, exchange, &mut record).await;
         // The record of a stream is closed when the stream ends.
         if let Some(record) = record {
             match &reply {
-                Ok(Reply::Blocked(_)) => record.close(exchange, Outcome::Blocked),
-                Ok(Reply::Whole(head, _)) if !head.status.is_success() => record.close(exchange, Outcome::UpstreamRefused),
-                Ok(_) => record.close(exchange, Outcome::Answered),
+                Ok(Reply::Blocked(_)) => record.blocked(exchange),
+                Ok(Reply::Whole(head, _)) => record.answered(exchange, head.status.is_success()),
+                Ok(Reply::Stream(..)) => record.answered(exchange, true),
                 Err(error) => record.fail(exchange, error),
             }
         }
@@ -85,8 +71,11 @@ impl Pipeline {
         };
         // 2: a hit still has to pass the output gate.
         let plan = CachePlan::of(&self.cache_settings, &call.wish);
-        let ticket = match self.cache.lookup(&screened, &plan, self.router.identity().as_bytes(), exchange).await {
-            Lookup::Hit(stored) => return self.hit(endpoint, stored, exchange),
+        let ticket = match self.cache.lookup(&screened, &plan, self.router.identity(), exchange).await {
+            Lookup::Hit(stored) => {
+                let clearing = self.output.clear_stored(endpoint, stored, exchange)?;
+                return Ok(self.settle(clearing, Head::json(), None));
+            }
             Lookup::Miss(ticket) => Some(ticket),
             Lookup::Bypass => None,
         };
@@ -99,16 +88,13 @@ impl Pipeline {
                 let clearing = hold(body, StreamGate::new(self.output.clone(), endpoint), exchange).await?;
                 Ok(self.settle(clearing, Head::json(), ticket))
             }
-            AnswerBody::Arriving(body) => Ok(self.stream(endpoint, answer.head, body, ticket, exchange, record)),
+            AnswerBody::Arriving(body) => {
+                let on_end = self.on_end(ticket, record.take());
+                let gate = StreamGate::new(self.output.clone(), endpoint);
+                let stream = ClearedStream::new(body, gate, exchange.clone(), Box::new(on_end));
+                Ok(Reply::Stream(answer.head, Box::new(stream)))
+            }
         }
-    }
-
-    fn hit(&self, endpoint: Endpoint, stored: Stored, exchange: &mut Exchange) -> Result<Reply> {
-        let clearing = self.output.clear_stored(endpoint, stored, exchange);
-        let clearing = clearing.ok_or_else(|| {
-            Error::new(Kind::Internal, "A stored answer could not be read. Ask again with `cache-control: no-cache`.")
-        })?;
-        Ok(self.settle(clearing, Head::json(), None))
     }
 
     fn whole(
@@ -122,66 +108,43 @@ impl Pipeline {
         if !head.status.is_success() {
             return Ok(Reply::Whole(head, self.output.wave_through(body)));
         }
-        if endpoint == Endpoint::Embeddings {
-            response::check_vectors(&body)?;
-            return Ok(self.settle(self.output.clear_vectors(body), head, ticket));
-        }
-        let response = Response::decode(endpoint, body)?;
-        Ok(self.settle(self.output.clear(&response, exchange), head, ticket))
+        let clearing = self.output.clear_body(endpoint, body, exchange)?;
+        Ok(self.settle(clearing, head, ticket))
     }
 
     fn settle(&self, clearing: Clearing, head: Head, ticket: Option<Ticket>) -> Reply {
         match clearing {
             Clearing::Blocked(block) => Reply::Blocked(block),
             Clearing::Passed(cleared, complete) => {
-                admit(&self.cache, ticket, complete.map(|complete| (cleared.clone(), complete)));
+                self.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
                 Reply::Whole(head, cleared)
             }
         }
     }
 
-    fn stream(
+    /// What happens after the last event of a stream, wherever it came from.
+    fn on_end(
         &self,
-        endpoint: Endpoint,
-        head: Head,
-        body: Arriving,
         ticket: Option<Ticket>,
-        exchange: &Exchange,
-        record: &mut Option<Record>,
-    ) -> Reply {
-        let (cache, record) = (self.cache.clone(), record.take());
-        let on_end = move |exchange: Exchange, kept: Option<(Cleared, Complete)>, ending: Ending| {
-            admit(&cache, ticket, kept);
-            let Some(record) = record else { return };
-            match ending {
-                Ending::Finished => record.close(&exchange, Outcome::Answered),
-                Ending::Failed(kind) => record.fail(&exchange, &Error::new(kind, "The stream broke off.")),
-                Ending::Cancelled => record.close(&exchange, Outcome::Cancelled),
+        record: Option<Record>,
+    ) -> impl FnOnce(Exchange, Option<(Cleared, Complete)>, Ending) + use<> {
+        let cache = self.cache.clone();
+        move |exchange, kept, ending| {
+            cache.settle(ticket, kept);
+            if let Some(record) = record {
+                record.ended(&exchange, ending);
             }
-        };
-        let gate = StreamGate::new(self.output.clone(), endpoint);
-        Reply::Stream(head, Box::new(ClearedStream::new(body, gate, exchange.clone(), Box::new(on_end))))
+        }
     }
 
     /// Passes on an endpoint that is not read: no gate, no cache.
     pub async fn relay(&self, unread: Unread, passage: &Passage, exchange: &mut Exchange) -> Result<(Head, AnswerBody)> {
         let record = Record::open("unguarded", &unread.path, None, &exchange.trace_id);
-        match self.router.relay(unread, passage, exchange).await {
-            Ok(answer) => {
-                record
-                    .close(exchange, if answer.head.status.is_success() { Outcome::Answered } else { Outcome::UpstreamRefused });
-                Ok((answer.head, answer.body))
-            }
-            Err(error) => {
-                record.fail(exchange, &error);
-                Err(error)
-            }
+        let answer = self.router.relay(unread, passage, exchange).await;
+        match &answer {
+            Ok(answer) => record.answered(exchange, answer.head.status.is_success()),
+            Err(error) => record.fail(exchange, error),
         }
-    }
-}
-
-fn admit(cache: &Cache, ticket: Option<Ticket>, kept: Option<(Cleared, Complete)>) {
-    if let (Some(ticket), Some((cleared, complete))) = (ticket, kept) {
-        cache.admit(ticket, cleared, complete);
+        answer.map(|answer| (answer.head, answer.body))
     }
 }

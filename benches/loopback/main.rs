@@ -6,11 +6,12 @@
 //! `cargo bench --bench loopback` takes about a minute; `-- --quick` a few seconds, with numbers to match.
 
 #![expect(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
     clippy::print_stdout,
-    reason = "a bench fails by panicking, and prints what it finds"
+    reason = "a bench fails by panicking, prints what it finds, reads the time, and is a client"
 )]
 
 #[path = "../../tests/support/binary.rs"]

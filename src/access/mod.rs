@@ -79,8 +79,8 @@ impl Access {
         for presented in presented {
             let hash = Sha256::digest(presented.as_bytes());
             // All keys are compared, each in constant time: how long it takes says nothing about how near a guess was.
-            let matching = self.keys.iter().filter(|key| bool::from(key.sha256.as_slice().ct_eq(hash.as_slice())));
-            if let Some(key) = matching.last() {
+            let mut matching = self.keys.iter().filter(|key| bool::from(key.sha256.as_slice().ct_eq(hash.as_slice())));
+            if let Some(key) = matching.next_back() {
                 let tenant = self.tenant(&["key", &key.tenant]);
                 return Ok(Caller { tenant, key: Some(key.name.clone()), credential: None });
             }

@@ -4,6 +4,7 @@
 //! Whatever goes wrong in here is a miss, never an error.
 
 use std::{
+    hash::{BuildHasher, Hasher},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -71,7 +72,7 @@ pub struct Semantic {
 /// Both tiers.
 #[derive(Debug, Clone)]
 pub struct Cache {
-    entries: moka::sync::Cache<Key, Arc<Entry>>,
+    entries: moka::sync::Cache<Key, Arc<Entry>, KeyHash>,
     partitions: Arc<Partitions>,
     semantic: Option<Semantic>,
     max_entry_bytes: usize,
@@ -94,6 +95,37 @@ pub struct Ticket {
     key: Key,
     ttl: Duration,
     vector: Option<(Key, Vec<f32>)>,
+}
+
+/// A key is a hash already; eight of its bytes place it in a table.
+#[derive(Debug, Clone, Copy, Default)]
+struct KeyHash;
+
+impl BuildHasher for KeyHash {
+    type Hasher = FirstBytes;
+
+    fn build_hasher(&self) -> FirstBytes {
+        FirstBytes(0)
+    }
+}
+
+/// See [`KeyHash`].
+#[derive(Debug)]
+struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length that comes before the bytes of an array.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Entries end at their own time.
@@ -122,19 +154,19 @@ impl Cache {
             .weigher(|_, entry: &Arc<Entry>| u32::try_from(entry.size()).unwrap_or(u32::MAX))
             .expire_after(PerEntry)
             .eviction_listener(listener)
-            .build();
+            .build_with_hasher(KeyHash);
         Self { entries, partitions, semantic, max_entry_bytes: settings.max_entry_bytes }
     }
 
     /// Looks for an answer: the same request first, then one that means the same.
-    pub async fn lookup(&self, screened: &Screened, plan: &CachePlan, context: &[u8], exchange: &mut Exchange) -> Lookup {
+    pub async fn lookup(&self, screened: &Screened, plan: &CachePlan, context: &str, exchange: &mut Exchange) -> Lookup {
         exchange.cache = plan.status();
         exchange.bypass = plan.bypass;
         if plan.bypass.is_some() {
             return Lookup::Bypass;
         }
         let engine = self.semantic.as_ref().map_or(&[][..], |semantic| semantic.fingerprint.as_bytes());
-        let scope = Scope::of(screened, exchange.tenant, &[context, plan.namespace.as_bytes(), engine]);
+        let scope = Scope::of(screened, exchange.tenant, &[context.as_bytes(), plan.namespace.as_bytes(), engine]);
         if !plan.refresh
             && let Some(entry) = self.live(&scope.exact)
         {
@@ -182,6 +214,13 @@ impl Cache {
 
     fn live(&self, key: &Key) -> Option<Arc<Entry>> {
         self.entries.get(key).filter(|entry| entry.live())
+    }
+
+    /// Keeps an answer, if there is a place for it and it was cleared and complete.
+    pub fn settle(&self, ticket: Option<Ticket>, kept: Option<(Cleared, Complete)>) {
+        if let (Some(ticket), Some((cleared, complete))) = (ticket, kept) {
+            self.admit(ticket, cleared, complete);
+        }
     }
 
     /// Keeps an answer that was cleared and is complete.

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use http::{Request, StatusCode, request::Parts};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
+
+use crate::wire::collect::whole;
 
 use super::{directives::Directives, error::ApiError};
 
@@ -27,9 +28,8 @@ pub(super) struct Call {
 impl Call {
     pub(super) async fn read(request: Request<Incoming>) -> Result<Self, ApiError> {
         let (head, body) = request.into_parts();
-        let body = Limited::new(body, LARGEST_BODY).collect().await;
         let refuse = |_| ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "The body could not be read.");
-        let body = body.map_err(refuse)?.to_bytes();
+        let body = whole(body, LARGEST_BODY).await.map_err(refuse)?;
         let json = serde_json::from_slice(&body).unwrap_or_default();
         Ok(Self { head, body, json })
     }

@@ -1,7 +1,5 @@
 //! The parts that the answers of several endpoints share, and the options of a request that shape them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -26,10 +24,9 @@ pub(super) struct Heading {
 
 impl Heading {
     pub(super) fn new(prefix: &str, request: &Value) -> Result<Self, ApiError> {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
             id: format!("{prefix}{}", uuid::Uuid::new_v4().simple()),
-            created: since.as_secs(),
+            created: crate::clock::unix_seconds(),
             model: model(request)?.to_owned(),
         })
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::refusal;
-use crate::{error::Error, guard::ClearedStream, route::Arriving, wire::sse};
+use crate::{error::Error, guard::ClearedStream, pipeline::Arriving, wire::sse};
 
 /// A response body.
 #[derive(Debug)]

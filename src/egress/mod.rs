@@ -14,8 +14,7 @@ use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use crate::{
     error::Result,
     exchange::Exchange,
-    pipeline::Reply,
-    route::{AnswerBody, Head},
+    pipeline::{AnswerBody, Head, Reply},
     wire::replay,
 };
 

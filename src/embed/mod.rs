@@ -167,7 +167,9 @@ fn pool(token_vectors: &[f32]) -> Vec<f32> {
         sum.iter_mut().zip(token).for_each(|(sum, number)| *sum += number);
     }
     let length = sum.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-    sum.iter_mut().for_each(|number| *number /= length);
+    for number in &mut sum {
+        *number /= length;
+    }
     sum
 }
 

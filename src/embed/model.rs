@@ -68,7 +68,7 @@ impl ModelFiles {
     }
 
     /// An error that names this model.
-    pub fn error(&self, reason: impl ToString) -> EmbedError {
+    pub fn error(&self, reason: impl std::fmt::Display) -> EmbedError {
         EmbedError::Model { place: self.place.clone(), reason: reason.to_string() }
     }
 }

@@ -11,8 +11,12 @@ use super::{
     verdict::{Action, Block, Gate},
 };
 use crate::{
+    error::Result,
     exchange::Exchange,
-    wire::{Endpoint, response::Response},
+    wire::{
+        Endpoint,
+        response::{self, Response},
+    },
 };
 
 /// What became of an answer.
@@ -46,6 +50,15 @@ impl OutputGate {
         self.rules().rules().iter().any(|rule| rule.written().action != Action::Warn)
     }
 
+    /// Reads and judges a whole answer. Vectors hold no text, and pass once they are known to be vectors.
+    pub fn clear_body(&self, endpoint: Endpoint, body: Bytes, exchange: &mut Exchange) -> Result<Clearing> {
+        if endpoint == Endpoint::Embeddings {
+            response::check_vectors(&body)?;
+            return Ok(Clearing::Passed(self.wave_through(body), Some(Complete::new())));
+        }
+        Ok(self.clear(&Response::decode(endpoint, body)?, exchange))
+    }
+
     /// Judges every text of an answer.
     pub fn clear(&self, response: &Response, exchange: &mut Exchange) -> Clearing {
         let set = self.rules();
@@ -61,18 +74,12 @@ impl OutputGate {
     }
 
     /// Judges an answer from the cache: again, if the rules have changed since it was put there.
-    pub fn clear_stored(&self, endpoint: Endpoint, stored: Stored, exchange: &mut Exchange) -> Option<Clearing> {
+    pub fn clear_stored(&self, endpoint: Endpoint, stored: Stored, exchange: &mut Exchange) -> Result<Clearing> {
         if stored.rules == self.rules().id() {
             exchange.note_rules(stored.notes.clone());
-            return Some(Clearing::Passed(Cleared::new(stored.body, stored.rules, stored.notes), None));
+            return Ok(Clearing::Passed(Cleared::new(stored.body, stored.rules, stored.notes), None));
         }
-        let response = Response::decode(endpoint, stored.body).ok()?;
-        Some(self.clear(&response, exchange))
-    }
-
-    /// Lets vectors pass: they hold no text.
-    pub fn clear_vectors(&self, body: Bytes) -> Clearing {
-        Clearing::Passed(self.wave_through(body), Some(Complete::new()))
+        self.clear_body(endpoint, stored.body, exchange)
     }
 
     /// Lets an answer pass that is not judged: what an upstream's error says.
@@ -128,9 +135,9 @@ mod tests {
         let Clearing::Passed(cleared, _) = old.clear(&answer("i will kill you"), &mut exchange()) else { panic!("blocked") };
         let stored = cleared.into_stored();
         let mut again = exchange();
-        assert!(matches!(old.clear_stored(Endpoint::Chat, stored.clone(), &mut again), Some(Clearing::Passed(..))));
+        assert!(matches!(old.clear_stored(Endpoint::Chat, stored.clone(), &mut again), Ok(Clearing::Passed(..))));
         assert_eq!(again.rules[0].rule, "violent-threat", "a hit tells what its answer told");
         let new = gate(&[("violent-threat", Override::Block)]);
-        assert!(matches!(new.clear_stored(Endpoint::Chat, stored, &mut exchange()), Some(Clearing::Blocked(_))));
+        assert!(matches!(new.clear_stored(Endpoint::Chat, stored, &mut exchange()), Ok(Clearing::Blocked(_))));
     }
 }

@@ -10,7 +10,6 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use http_body_util::{BodyExt as _, Limited};
 
 use super::{
     output::{Clearing, OutputGate},
@@ -18,10 +17,11 @@ use super::{
 };
 use crate::{
     error::{Error, Kind},
-    exchange::Exchange,
+    exchange::{Ending, Exchange},
     wire::{
         Endpoint,
         assemble::Assembler,
+        collect::{self, NotWhole},
         response::Response,
         sse::{self, Splitter},
     },
@@ -86,12 +86,11 @@ pub async fn hold<B>(body: B, mut gate: StreamGate, exchange: &mut Exchange) -> 
 where
     B: Body<Data = Bytes, Error = Error> + Unpin,
 {
-    let collected = Limited::new(body, MAX_FOLLOWED_BYTES).collect().await;
-    let events = collected.map_err(|error| match error.downcast::<Error>() {
-        Ok(error) => *error,
-        Err(_) => Error::new(Kind::UpstreamMalformed, "The upstream's stream is too long to be judged as a whole."),
+    let events = collect::whole(body, MAX_FOLLOWED_BYTES).await.map_err(|error| match error {
+        NotWhole::TooLarge => Error::new(Kind::UpstreamMalformed, "The upstream's stream is too long to be judged as a whole."),
+        NotWhole::Broken(error) => error,
     })?;
-    gate.events(&events.to_bytes()).map_err(broken_stream)?;
+    gate.events(&events).map_err(broken_stream)?;
     gate.finish(exchange).ok_or_else(|| {
         let message = "The upstream's stream ended early, so it could not be judged. Try again, or ask the provider.";
         Error::new(Kind::UpstreamReset, message)
@@ -100,17 +99,6 @@ where
 
 /// What is done when a stream has ended, however it ended: at its own end with what may be kept, or early.
 pub type OnEnd = Box<dyn FnOnce(Exchange, Option<(Cleared, Complete)>, Ending) + Send>;
-
-/// How a stream ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// The upstream said all.
-    Finished,
-    /// The upstream or the connection to it failed.
-    Failed(Kind),
-    /// The client left.
-    Cancelled,
-}
 
 /// The only form in which a stream reaches a client.
 pub struct ClearedStream<B> {

@@ -6,14 +6,16 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body::Body as _;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::Settings;
 use crate::{
     error::{Error, Kind, Result},
-    wire::encoding::{self, Undecodable},
+    wire::{
+        collect::{NotWhole, whole},
+        encoding::{self, Undecodable},
+    },
 };
 
 /// Reads a body of an endpoint that takes JSON.
@@ -46,21 +48,20 @@ pub(super) async fn raw(body: Incoming, settings: &Settings) -> Result<Bytes> {
     if body.size_hint().lower() > settings.max_body_bytes as u64 {
         return Err(too_large(settings));
     }
-    let limited = Limited::new(body, settings.max_body_bytes);
-    let collected = timeout(settings.body_timeout, limited.collect()).await.map_err(|_elapsed| {
+    let collected = timeout(settings.body_timeout, whole(body, settings.max_body_bytes)).await.map_err(|_elapsed| {
         let message = format!(
             "The body did not arrive within {} s. Send it faster, or raise `server.body_timeout`.",
             settings.body_timeout.as_secs_f64()
         );
         Error::new(Kind::SlowBody, message)
     })?;
-    let collected = collected.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            return too_large(settings);
+    collected.map_err(|error| match error {
+        NotWhole::TooLarge => too_large(settings),
+        NotWhole::Broken(cause) => {
+            Error::new(Kind::BrokenBody, "The body ended early. Send it again, as long as its `content-length` says.")
+                .because(cause)
         }
-        Error::new(Kind::BrokenBody, "The body ended early. Send it again, as long as its `content-length` says.").because(error)
-    })?;
-    Ok(collected.to_bytes())
+    })
 }
 
 fn too_large(settings: &Settings) -> Error {

@@ -6,8 +6,8 @@ use http::{HeaderMap, header::CACHE_CONTROL};
 use uuid::Uuid;
 
 use crate::{
-    cache::Wish,
     error::{Error, Kind, Result},
+    pipeline::Wish,
 };
 
 const TRACE_ID: &str = "x-portkey-trace-id";

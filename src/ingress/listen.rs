@@ -18,7 +18,7 @@ use crate::{egress::Body, telemetry::metric};
 /// A bound port and its bounds.
 #[derive(Debug)]
 pub struct Listener {
-    listener: TcpListener,
+    socket: TcpListener,
     head_timeout: Duration,
     max_head_bytes: usize,
     max_connections: usize,
@@ -32,7 +32,7 @@ impl Listener {
         max_head_bytes: usize,
         max_connections: usize,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
+        let socket = TcpListener::bind(address).await.map_err(|error| {
             let remedy = match error.kind() {
                 io::ErrorKind::AddrInUse => "another program listens there; stop it, or choose another port in `server`",
                 io::ErrorKind::PermissionDenied => "the port is reserved; choose one above 1023 in `server`",
@@ -40,12 +40,12 @@ impl Listener {
             };
             io::Error::new(error.kind(), format!("cannot listen on {address}: {error}; {remedy}"))
         })?;
-        Ok(Self { listener, head_timeout, max_head_bytes, max_connections })
+        Ok(Self { socket, head_timeout, max_head_bytes, max_connections })
     }
 
     /// The address that was bound, with its real port.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.socket.local_addr()
     }
 }
 
@@ -56,7 +56,7 @@ where
     H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let Listener { listener, head_timeout, max_head_bytes, max_connections } = listener;
+    let Listener { socket: listener, head_timeout, max_head_bytes, max_connections } = listener;
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(max_head_bytes).pipeline_flush(true);
     let room = Arc::new(Semaphore::new(max_connections));

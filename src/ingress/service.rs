@@ -12,13 +12,10 @@ use super::{
     path::{self, Target},
 };
 use crate::{
-    access::{Access, Caller},
     egress::{self, Body, Form},
     error::{Error, Kind, Result},
     exchange::Exchange,
-    ledger,
-    pipeline::{Call, Pipeline},
-    route::{Passage, Unread},
+    pipeline::{Call, Caller, Passage, Pipeline, Unread},
     wire::{Endpoint, Request as WireRequest},
 };
 
@@ -27,8 +24,6 @@ use crate::{
 pub struct Service {
     /// How requests are let in.
     pub settings: Settings,
-    /// Who may call.
-    pub access: Access,
     /// What happens to a request.
     pub pipeline: Arc<Pipeline>,
     /// Whether callers are trusted because they are on this machine, and so must show that they are.
@@ -42,7 +37,7 @@ impl Service {
         match self.enter(&trace_id, request).await {
             Ok(response) => response,
             Err(error) => {
-                ledger::refused(&error, &trace_id);
+                self.pipeline.refused(&error, &trace_id);
                 let exchange = Exchange::new(trace_id, crate::exchange::Tenant([0; 16]));
                 egress::respond(Err(error), Form { stream: false, include_usage: false }, &exchange)
             }
@@ -59,7 +54,7 @@ impl Service {
             return Err(Error::new(Kind::UpgradeRefused, message));
         }
         let target = path::target(request.method(), request.uri().path(), &self.settings)?;
-        let caller = self.access.admit(request.headers())?;
+        let caller = self.pipeline.admit(request.headers())?;
         let exchange = Exchange::new(trace_id.to_owned(), caller.tenant);
         match target {
             Target::Greeting => Ok(egress::text(StatusCode::OK, "Lockgate is here. Point your client's base URL at /v1.\n")),

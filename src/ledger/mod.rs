@@ -7,8 +7,9 @@ use metrics::{counter, histogram};
 use crate::{
     clock,
     error::Error,
-    exchange::Exchange,
+    exchange::{Bypass, Ending, Exchange},
     telemetry::{label, metric},
+    wire::Request,
 };
 
 /// How a request ended.
@@ -50,14 +51,33 @@ pub struct Record {
 }
 
 impl Record {
+    /// Begins with a request that was read.
+    pub fn of(request: &Request, key: Option<String>, trace_id: &str) -> Self {
+        Self::open(request.endpoint().as_str(), request.model(), key, trace_id)
+    }
+
     /// Begins.
     pub fn open(endpoint: &'static str, model: &str, key: Option<String>, trace_id: &str) -> Self {
         Self { endpoint, model: model.to_owned(), key, trace_id: trace_id.to_owned(), open: true }
     }
 
-    /// Ends well or not so well.
-    pub fn close(mut self, exchange: &Exchange, outcome: Outcome) {
-        self.write(exchange, outcome, None);
+    /// Ends with an answer, or with what the upstream said in place of one.
+    pub fn answered(mut self, exchange: &Exchange, success: bool) {
+        self.write(exchange, if success { Outcome::Answered } else { Outcome::UpstreamRefused }, None);
+    }
+
+    /// Ends at a gate.
+    pub fn blocked(mut self, exchange: &Exchange) {
+        self.write(exchange, Outcome::Blocked, None);
+    }
+
+    /// Ends with the last event of a stream, wherever that came from.
+    pub fn ended(mut self, exchange: &Exchange, ending: Ending) {
+        match ending {
+            Ending::Finished => self.write(exchange, Outcome::Answered, None),
+            Ending::Failed(kind) => self.write(exchange, Outcome::Failed, Some(&Error::new(kind, "The stream broke off."))),
+            Ending::Cancelled => self.write(exchange, Outcome::Cancelled, None),
+        }
     }
 
     /// Ends with an error.
@@ -77,7 +97,7 @@ impl Record {
             key = self.key,
             outcome = outcome.as_str(),
             cache = exchange.cache.as_str(),
-            bypass = exchange.bypass.map(|bypass| bypass.as_str()),
+            bypass = exchange.bypass.map(Bypass::as_str),
             similarity = exchange.similarity,
             rules = (!rules.is_empty()).then(|| rules.join(",")),
             took_ms = milliseconds(took),

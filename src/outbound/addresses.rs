@@ -36,10 +36,8 @@ fn private(address: IpAddr) -> bool {
         }
         IpAddr::V6(v6) => {
             // What is translated to IPv4 on the way (NAT64, 6to4) is judged as where it ends up.
-            let [a, b, c, .., y, z] = v6.segments();
-            let embedded = match (a, b) {
-                (0x64, 0xff9b) => Some([y, z]),
-                (0x2002, _) => Some([b, c]),
+            let embedded = match v6.segments() {
+                [0x64, 0xff9b, .., high, low] | [0x2002, high, low, ..] => Some([high, low]),
                 _ => None,
             };
             let hidden = embedded.map(|[high, low]| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));

@@ -71,7 +71,6 @@ impl HttpBody for Body {
         match this.poll_incoming(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(timer) = &mut this.timer {
-                    #[expect(clippy::disallowed_methods, reason = "tokio's timers run on tokio's clock")]
                     timer.as_mut().reset(Instant::now() + this.idle);
                 }
                 Poll::Ready(Some(Ok(frame)))

@@ -5,7 +5,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri,
     header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST},
 };
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use secrecy::ExposeSecret as _;
 
 use super::{
@@ -18,7 +18,10 @@ use crate::{
     exchange::Exchange,
     guard::Screened,
     outbound::{Body, Client, Origin, Patience},
-    wire::encoding,
+    wire::{
+        collect::{self, NotWhole},
+        encoding,
+    },
 };
 
 /// An answer that is read whole may be this large; images and files are relayed as they arrive.
@@ -143,8 +146,13 @@ fn refuse_compressed_stream(headers: &HeaderMap) -> Result<()> {
 
 /// Reads a body to its end, and decodes it where the upstream compressed it unasked.
 async fn whole(mut headers: HeaderMap, arriving: Body) -> Result<(HeaderMap, Bytes)> {
-    let collected = Limited::new(arriving, MAX_ANSWER_BYTES).collect().await;
-    let body = collected.map_err(unreadable)?.to_bytes();
+    let body = collect::whole(arriving, MAX_ANSWER_BYTES).await.map_err(|error| match error {
+        NotWhole::TooLarge => {
+            let message = format!("The upstream's answer is larger than {} MiB.", MAX_ANSWER_BYTES >> 20);
+            Error::new(Kind::UpstreamMalformed, message)
+        }
+        NotWhole::Broken(error) => error,
+    })?;
     let encoding = encoding_of(&headers).to_owned();
     if encoding.is_empty() {
         return Ok((headers, body));
@@ -157,15 +165,4 @@ async fn whole(mut headers: HeaderMap, arriving: Body) -> Result<(HeaderMap, Byt
         Error::new(Kind::UpstreamMalformed, message).because(format!("{error:?}"))
     })?;
     Ok((headers, body))
-}
-
-fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    match error.downcast::<Error>() {
-        Ok(error) => *error,
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("The upstream's answer is larger than {} MiB.", MAX_ANSWER_BYTES >> 20);
-            Error::new(Kind::UpstreamMalformed, message)
-        }
-        Err(error) => Error::new(Kind::UpstreamReset, "The upstream's answer could not be read.").because(error),
-    }
 }

@@ -76,7 +76,9 @@ fn merge(into: &mut Map<String, Value>, key: String, value: Value) {
         (Some(_), Value::Null) => {}
         (None, Value::Array(new)) => {
             let mut items = Vec::with_capacity(new.len());
-            new.into_iter().for_each(|item| merge_item(&mut items, item));
+            for item in new {
+                merge_item(&mut items, item);
+            }
             into.insert(key, Value::Array(items));
         }
         (_, new) => drop(into.insert(key, new)),

@@ -247,8 +247,7 @@ impl Reader<'_> {
     fn object(&mut self, index: usize, depth: usize) -> ReadResult<()> {
         let base = self.bytes.as_ptr() as usize;
         let mut key = self.jiter.next_object_bytes().map(|key| key.map(|key| (key.as_ptr() as usize - base, key.len())));
-        loop {
-            let Some((at, len)) = key.map_err(|error| described(&error))? else { break };
+        while let Some((at, len)) = key.map_err(|error| described(&error))? {
             let name = self.open(Kind::String, at - 1)?;
             self.nodes[name].end = u32_of(at + len + 1);
             self.nodes[name].next = u32_of(name + 1);
@@ -325,12 +324,9 @@ fn described(error: &jiter::JiterError) -> (usize, String) {
 
 fn malformed(bytes: &[u8], at: usize, message: &str) -> Malformed {
     let before = &bytes[..at.min(bytes.len())];
-    let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-    Malformed {
-        message: message.to_owned(),
-        line: before.iter().filter(|&&byte| byte == b'\n').count() + 1,
-        column: before.len() - line_start + 1,
-    }
+    let lines = before.split(|&byte| byte == b'\n').enumerate();
+    let (line, column) = lines.last().map_or((0, 0), |(line, text)| (line, text.len()));
+    Malformed { message: message.to_owned(), line: line + 1, column: column + 1 }
 }
 
 #[cfg(test)]

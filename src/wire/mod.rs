@@ -1,6 +1,7 @@
 //! Shapes without behaviour: what travels on the OpenAI wire, and how to read it without changing it.
 
 pub mod assemble;
+pub mod collect;
 pub mod encoding;
 pub mod json;
 pub mod replay;

@@ -65,16 +65,16 @@ impl Telling {
         for (key, _) in message.iter().filter(|(key, value)| spoken(key, value)) {
             first.insert(key.clone(), json!(""));
         }
-        self.delta(index, Value::Object(first));
+        self.delta(index, &Value::Object(first));
         for (key, value) in message.iter().filter(|(key, value)| spoken(key, value)) {
             for piece in pieces(value.as_str().unwrap_or_default()) {
-                self.delta(index, json!({ key.as_str(): piece }));
+                self.delta(index, &json!({ key.as_str(): piece }));
             }
         }
         for (n, call) in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten().enumerate() {
             let mut indexed = Map::from_iter([("index".to_owned(), json!(n))]);
             indexed.extend(call.as_object().into_iter().flatten().map(cloned));
-            self.delta(index, json!({ "tool_calls": [indexed] }));
+            self.delta(index, &json!({ "tool_calls": [indexed] }));
         }
     }
 
@@ -84,7 +84,7 @@ impl Telling {
         }
     }
 
-    fn delta(&mut self, index: &Value, delta: Value) {
+    fn delta(&mut self, index: &Value, delta: &Value) {
         self.chunk(json!([{ "index": index, "delta": delta, "finish_reason": null }]), None);
     }
 

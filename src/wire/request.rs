@@ -73,7 +73,7 @@ impl Request {
         let stream = optional(root, "stream", &[Kind::Bool])?.and_then(Value::as_bool).unwrap_or(false);
         let options = optional(root, "stream_options", &[Kind::Object])?;
         let include_usage = options.and_then(|options| options.get("include_usage")?.as_bool()).unwrap_or(false);
-        Ok(Self { endpoint, model, stream, include_usage, json })
+        Ok(Self { endpoint, json, model, stream, include_usage })
     }
 
     /// The same request with another body, which a rule has changed.

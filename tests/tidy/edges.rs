@@ -41,9 +41,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cache", &["embed", "guard::proof", "guard::Screened", "guard::Cleared", "guard::Complete", "guard::Stored"]),
     ("embed", &[]),
     ("route", &["outbound", "guard::proof", "guard::Screened", "guard::Cleared", "guard::Complete", "guard::Stored"]),
+    // It turns a `Reply` into HTTP; the pipeline knows nothing of it.
     (
         "egress",
         &[
+            "pipeline",
             "guard::proof",
             "guard::Screened",
             "guard::Cleared",
@@ -57,7 +59,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("outbound", &[]),
     ("ledger", &["outbound"]),
     ("tune", &["cache::policy", "cache::verify", "ledger"]),
-    ("console", &["ledger", "cache", "guard", "tune"]),
+    // The admin port is a port like the other: it is listened on and answered in the same way.
+    ("console", &["ledger", "cache", "guard", "tune", "ingress", "egress"]),
     ("demo", &[]),
     ("wire", &[]),
     ("exchange", &[]),

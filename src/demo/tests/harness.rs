@@ -3,13 +3,16 @@
 use std::{
     io::{ErrorKind, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::demo::{Directives, serve};
+use crate::{
+    clock,
+    demo::{Directives, serve},
+};
 
 /// A demo upstream of its own for each test, gone with the test.
 pub(super) struct Demo {
@@ -63,9 +66,9 @@ impl Demo {
 
     /// Waits until a counter has a value.
     pub(super) fn wait_for(&self, counter: &str, value: u64) {
-        let patience = Instant::now() + Duration::from_secs(10);
+        let patience = clock::now() + Duration::from_secs(10);
         while self.stats()[counter] != value {
-            assert!(Instant::now() < patience, "{counter} never became {value}: {}", self.stats());
+            assert!(clock::now() < patience, "{counter} never became {value}: {}", self.stats());
             std::thread::yield_now();
         }
     }

@@ -2,13 +2,11 @@
 
 mod harness;
 
-use std::{
-    io::ErrorKind,
-    time::{Duration, Instant},
-};
+use std::{io::ErrorKind, time::Duration};
 
 use serde_json::{Value, json};
 
+use crate::clock;
 use harness::{Demo, chat};
 
 #[test]
@@ -164,10 +162,10 @@ fn a_body_breaks_where_it_was_told_to() {
 #[test]
 fn latency_comes_before_the_head_and_interval_between_the_events() {
     let demo = Demo::start("");
-    let start = Instant::now();
+    let start = clock::now();
     demo.chat("latency=60", &json!({}));
     assert!(start.elapsed() >= Duration::from_millis(60));
-    let start = Instant::now();
+    let start = clock::now();
     let events = demo.chat("interval=15,tokens=3", &json!({"stream": true})).events();
     assert_eq!(events.len(), 6, "role, three words, finish, done");
     assert!(start.elapsed() >= Duration::from_millis(75));

@@ -165,3 +165,22 @@ pub struct Examples {
     #[schemars(required)]
     pub pass: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::Written;
+
+    #[test]
+    fn the_committed_schema_is_current() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("guardrails/rule.schema.json");
+        let schema = schemars::schema_for!(Written).to_value();
+        let current = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if crate::config::environment("LOCKGATE_UPDATE_SCHEMA").is_some() {
+            fs::write(&path, &current).unwrap();
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == current, "stale: run LOCKGATE_UPDATE_SCHEMA=1 cargo test schema");
+    }
+}
