@@ -15,9 +15,6 @@ use super::{
     written::{self, Action, Engine, LogFormat, Mode, Written},
 };
 
-/// Endpoints whose bodies are read. One of them in the relay list would slip past every rule.
-const READ_ENDPOINTS: [&str; 5] = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/messages", "/v1/responses"];
-
 /// Goes on in place of an address that is wrong.
 const STAND_IN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -106,7 +103,7 @@ impl Resolver<'_> {
         if !path.starts_with("/v1/") || !is_normal || path.ends_with('/') {
             let remedy = "write the whole path, such as /v1/images/generations: no escapes, no slash at the end";
             self.refuse(at, "is not a path under /v1/", remedy);
-        } else if READ_ENDPOINTS.contains(&path) {
+        } else if ingress::READ.contains(&path) {
             self.refuse_because(
                 at,
                 "is an endpoint that Lockgate reads",
