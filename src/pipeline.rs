@@ -86,7 +86,7 @@ impl Pipeline {
             AnswerBody::Whole(body) => self.whole(endpoint, answer.head, body, ticket, exchange),
             AnswerBody::Arriving(body) if self.output.holds_streams() => {
                 let clearing = hold(body, StreamGate::new(self.output.clone(), endpoint), exchange).await?;
-                Ok(self.settle(clearing, Head::json(), ticket))
+                Ok(self.settle(clearing, answer.head.as_json(), ticket))
             }
             AnswerBody::Arriving(body) => {
                 let on_end = self.on_end(ticket, record.take());

@@ -105,6 +105,8 @@ pub struct ClearedStream<B> {
     inner: B,
     splitter: Splitter,
     follow: Option<Follow>,
+    /// An event was broken; what came before it has been told.
+    broken: Option<Error>,
 }
 
 struct Follow {
@@ -122,7 +124,7 @@ impl<B> std::fmt::Debug for ClearedStream<B> {
 impl<B> ClearedStream<B> {
     /// Relays `inner` through the gate.
     pub fn new(inner: B, gate: StreamGate, exchange: Exchange, on_end: OnEnd) -> Self {
-        Self { inner, splitter: Splitter::default(), follow: Some(Follow { gate, exchange, on_end }) }
+        Self { inner, splitter: Splitter::default(), follow: Some(Follow { gate, exchange, on_end }), broken: None }
     }
 
     fn end(&mut self, ending: Ending) {
@@ -138,9 +140,19 @@ impl<B> ClearedStream<B> {
         on_end(exchange, kept, ending);
     }
 
-    fn follow(&mut self, events: &[u8]) -> Result<(), Error> {
-        let Some(follow) = &mut self.follow else { return Ok(()) };
-        follow.gate.events(events).map_err(|broken| self.fail(broken_stream(broken)))
+    /// The events up to the first that is broken; the error is told after them.
+    fn follow(&mut self, events: Bytes) -> Bytes {
+        let Some(follow) = &mut self.follow else { return events };
+        let mut fine = 0;
+        while fine < events.len() {
+            let end = fine + sse::first_event(&events[fine..]);
+            if let Err(broken) = follow.gate.events(&events[fine..end]) {
+                self.broken = Some(self.fail(broken_stream(broken)));
+                break;
+            }
+            fine = end;
+        }
+        events.slice(..fine)
     }
 
     fn fail(&mut self, error: Error) -> Error {
@@ -152,11 +164,9 @@ impl<B> ClearedStream<B> {
     fn rest(&mut self) -> Option<Result<Frame<Bytes>, Error>> {
         self.follow.as_ref()?;
         let rest = self.splitter.finish();
-        if let Err(error) = self.follow(&rest) {
-            return Some(Err(error));
-        }
+        let rest = self.follow(rest);
         self.end(Ending::Finished);
-        (!rest.is_empty()).then(|| Ok(Frame::data(rest)))
+        if rest.is_empty() { self.broken.take().map(Err) } else { Some(Ok(Frame::data(rest))) }
     }
 }
 
@@ -178,6 +188,9 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for ClearedStream<B> {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         loop {
+            if let Some(error) = this.broken.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
             let frame = match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => return Poll::Ready(Some(Err(this.fail(error)))),
@@ -190,9 +203,7 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for ClearedStream<B> {
             let Ok(whole) = this.splitter.push(data) else {
                 return Poll::Ready(Some(Err(this.fail(broken_stream(Broken::TooLarge)))));
             };
-            if let Err(error) = this.follow(&whole) {
-                return Poll::Ready(Some(Err(error)));
-            }
+            let whole = this.follow(whole);
             if !whole.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(whole))));
             }

@@ -58,7 +58,7 @@ where
 {
     let Listener { socket: listener, head_timeout, max_head_bytes, max_connections } = listener;
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(max_head_bytes).pipeline_flush(true);
+    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(max_head_bytes);
     let room = Arc::new(Semaphore::new(max_connections));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();

@@ -36,14 +36,17 @@ impl Body {
         }
     }
 
-    /// Bytes that were read let the connection read more, so it is driven before and after.
+    /// Bytes that were read let the connection read more, so it is driven before and after. Trailers end here, and are the
+    /// end: a server connection that is given trailers which its client did not ask for never ends the answer.
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         for _ in 0..2 {
             if let Some((connection, _)) = &mut self.connection {
                 connection.drive(cx);
             }
-            if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) {
-                return Poll::Ready(frame);
+            match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => return Poll::Ready(None),
+                Poll::Ready(frame) => return Poll::Ready(frame),
+                Poll::Pending => {}
             }
         }
         Poll::Pending

@@ -73,7 +73,7 @@ impl Router {
     pub async fn attempt(&self, screened: &Screened, passage: &Passage, exchange: &mut Exchange) -> Result<Answer> {
         let path = screened.request().endpoint().path();
         let body = screened.request().json().bytes().clone();
-        let response = self.send(&Method::POST, path, body, passage, exchange).await?;
+        let response = self.send(self.request(&Method::POST, path, body, passage)?, exchange).await?;
         let (parts, arriving) = response.into_parts();
         let headers = towards_client(&parts.headers);
         if is_event_stream(&headers) && parts.status.is_success() {
@@ -86,21 +86,19 @@ impl Router {
 
     /// Passes on what is not read.
     pub async fn relay(&self, unread: Unread, passage: &Passage, exchange: &mut Exchange) -> Result<Answer> {
-        let response = self.send(&unread.method, &unread.path, unread.body, passage, exchange).await?;
+        let Unread { method, path, body } = unread;
+        let mut request = self.request(&method, &path, body, passage)?;
+        // The bytes go on as they came, and so does what says how to read them.
+        if let Some(encoding) = passage.headers.get(CONTENT_ENCODING) {
+            request.headers_mut().insert(CONTENT_ENCODING, encoding.clone());
+        }
+        let response = self.send(request, exchange).await?;
         let (parts, arriving) = response.into_parts();
         let head = Head { status: parts.status, headers: towards_client(&parts.headers) };
         Ok(Answer { head, body: AnswerBody::Arriving(arriving) })
     }
 
-    async fn send(
-        &self,
-        method: &Method,
-        path: &str,
-        body: Bytes,
-        passage: &Passage,
-        exchange: &mut Exchange,
-    ) -> Result<Response<Body>> {
-        let request = self.request(method, path, body, passage)?;
+    async fn send(&self, request: Request<Full<Bytes>>, exchange: &mut Exchange) -> Result<Response<Body>> {
         let started = clock::now();
         let response = self.client.send(&self.origin, request, self.patience).await;
         exchange.timings.upstream = Some(clock::now().saturating_duration_since(started));

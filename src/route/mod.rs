@@ -61,6 +61,13 @@ impl Head {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         Self { status: StatusCode::OK, headers }
     }
+
+    /// The same head for a body that is now JSON, such as a stream that was put together.
+    #[must_use]
+    pub fn as_json(mut self) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self
+    }
 }
 
 /// What an upstream answered.

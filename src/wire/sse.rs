@@ -63,6 +63,19 @@ fn ends_line(before: &[u8]) -> bool {
     before.last().is_some_and(|&byte| byte == b'\n' || byte == b'\r')
 }
 
+/// Where the first of some whole events ends: after its blank line.
+pub fn first_event(events: &[u8]) -> usize {
+    let mut end = 0;
+    for line in lines(events) {
+        let ending = if events[end + line.len()..].starts_with(b"\r\n") { 2 } else { 1 };
+        end = events.len().min(end + line.len() + ending);
+        if line.is_empty() {
+            return end;
+        }
+    }
+    end
+}
+
 /// The `data` of each event in bytes that hold whole events; comments and other fields are left out.
 pub fn data_of(events: &[u8]) -> Vec<Vec<u8>> {
     let (mut out, mut data) = (Vec::new(), None::<Vec<u8>>);
@@ -163,7 +176,14 @@ mod tests {
             }
             relayed.extend_from_slice(&splitter.finish());
             prop_assert_eq!(&relayed, stream.as_bytes());
-            prop_assert_eq!(texts(&relayed), payloads);
+            prop_assert_eq!(texts(&relayed), &payloads[..]);
+            let mut rest = &relayed[..];
+            for payload in payloads {
+                let (event, after) = rest.split_at(first_event(rest));
+                prop_assert_eq!(texts(event), [payload]);
+                rest = after;
+            }
+            prop_assert!(rest.is_empty());
         }
 
         #[test]
