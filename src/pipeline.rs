@@ -139,7 +139,7 @@ impl Pipeline {
 
     /// Passes on an endpoint that is not read: no gate, no cache.
     pub async fn relay(&self, unread: Unread, passage: &Passage, exchange: &mut Exchange) -> Result<(Head, AnswerBody)> {
-        let record = Record::open("unguarded", &unread.path, None, &exchange.trace_id);
+        let record = Record::unguarded(&unread.path, &exchange.trace_id);
         let answer = self.router.relay(unread, passage, exchange).await;
         match &answer {
             Ok(answer) => record.answered(exchange, answer.head.status.is_success()),

@@ -47,7 +47,7 @@ pub fn run() -> ExitCode {
     match Cli::parse().verb.unwrap_or(Verb::Serve { config: None }) {
         Verb::Serve { config } => serve::run(config.as_deref()),
         Verb::Check { file } => {
-            let checked = check::run(&file, &config::environment, color());
+            let checked = check::run(&file, &config::environment, colored(std::io::stdout().is_terminal()));
             print(&checked.text);
             if checked.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
@@ -61,9 +61,13 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Whether errors may be coloured.
+/// Whether what goes to stderr may be coloured.
 fn color() -> bool {
-    std::io::stderr().is_terminal() && config::environment("NO_COLOR").is_none()
+    colored(std::io::stderr().is_terminal())
+}
+
+fn colored(terminal: bool) -> bool {
+    terminal && config::environment("NO_COLOR").is_none()
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of a verb")]

@@ -7,13 +7,22 @@ use rten_tensor::{AsView, Layout, NdTensor, NdTensorView};
 
 use super::{DIMENSIONS, EmbedError, Embedder, Embedding, ModelFiles, pool, tokens::Tokens256};
 
+thread_local! {
+    /// Prompts run side by side, each on a thread of its own: a short prompt gains nothing from being split, and a pool that several
+    /// callers share would make them wait for each other.
+    static POOL: Arc<ThreadPool> = Arc::new(ThreadPool::with_num_threads(1));
+}
+
+fn one_thread() -> RunOptions {
+    RunOptions::default().with_thread_pool(Some(POOL.with(Arc::clone)))
+}
+
 /// The model in rten, its weights packed once for the matrix kernels.
 pub struct Bundled {
     tokens: Tokens256,
     model: Model,
     inputs: [NodeId; 3],
     output: NodeId,
-    run: RunOptions,
 }
 
 impl std::fmt::Debug for Bundled {
@@ -35,9 +44,7 @@ impl Bundled {
         let node = |name: &str| model.node_id(name).map_err(|_| files.error(format!("the graph has no `{name}`")));
         let inputs = [node("input_ids")?, node("attention_mask")?, node("token_type_ids")?];
         let output = node("last_hidden_state")?;
-        // Prompts run side by side, each on one thread: a short prompt gains nothing from being split.
-        let run = RunOptions::default().with_thread_pool(Some(Arc::new(ThreadPool::with_num_threads(1))));
-        Ok(Self { tokens: Tokens256::load(files)?, model, inputs, output, run })
+        Ok(Self { tokens: Tokens256::load(files)?, model, inputs, output })
     }
 }
 
@@ -50,8 +57,7 @@ impl Embedder for Bundled {
         let (ones, zeros) = (vec![1_i32; count], vec![0_i32; count]);
         let [id, mask, kind] = self.inputs;
         let inputs = vec![(id, input(&ids)), (mask, input(&ones)), (kind, input(&zeros))];
-        let [output] =
-            self.model.run_n(inputs, [self.output], Some(self.run.clone())).map_err(|error| failed(error.to_string()))?;
+        let [output] = self.model.run_n(inputs, [self.output], Some(one_thread())).map_err(|error| failed(error.to_string()))?;
         let hidden: NdTensor<f32, 3> = output.try_into().map_err(|error| failed(format!("{error:?}")))?;
         if hidden.shape() != [1, count, DIMENSIONS] {
             return Err(failed(format!("the output has shape {:?}", hidden.shape())));

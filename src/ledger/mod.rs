@@ -56,8 +56,12 @@ impl Record {
         Self::open(request.endpoint().as_str(), request.model(), key, trace_id)
     }
 
-    /// Begins.
-    pub fn open(endpoint: &'static str, model: &str, key: Option<String>, trace_id: &str) -> Self {
+    /// Begins with a request that is passed on unread. Of its path the query is left out, which may hold a key.
+    pub fn unguarded(path: &str, trace_id: &str) -> Self {
+        Self::open("unguarded", path.split('?').next().unwrap_or_default(), None, trace_id)
+    }
+
+    fn open(endpoint: &'static str, model: &str, key: Option<String>, trace_id: &str) -> Self {
         Self { endpoint, model: model.to_owned(), key, trace_id: trace_id.to_owned(), open: true }
     }
 
