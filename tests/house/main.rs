@@ -18,8 +18,10 @@ mod shapes;
 #[path = "../support/upstream.rs"]
 mod upstream;
 
+mod cache;
 mod connections;
 mod endpoints;
+mod guard;
 mod headers;
 mod streams;
 
