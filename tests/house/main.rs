@@ -23,7 +23,10 @@ mod connections;
 mod endpoints;
 mod guard;
 mod headers;
+mod requests;
+mod start;
 mod streams;
+mod upstreams;
 
 use client::Answer;
 use house::House;
