@@ -7,6 +7,8 @@
 
 use std::{future::Future, time::Duration};
 
+#[path = "../support/binary.rs"]
+mod binary;
 #[path = "../support/client.rs"]
 mod client;
 #[path = "../support/house.rs"]
@@ -20,13 +22,17 @@ mod upstream;
 
 mod cache;
 mod connections;
+mod demo;
 mod endpoints;
 mod guard;
 mod headers;
+mod operations;
+mod process;
 mod requests;
 mod start;
 mod streams;
 mod upstreams;
+mod verbs;
 
 use client::Answer;
 use house::House;
