@@ -1,0 +1,48 @@
+//! The whole house, from outside: real sockets on both sides, and an upstream that does what each test tells it to.
+//!
+//! Nothing here sleeps or measures time: a test waits for what it expects, and [`patient`] ends a wait that is in vain.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "tests open sockets of their own and read answers that they know")]
+
+use std::{future::Future, time::Duration};
+
+#[path = "../support/binary.rs"]
+mod binary;
+#[path = "../support/client.rs"]
+mod client;
+#[path = "../support/house.rs"]
+mod house;
+#[path = "../support/message.rs"]
+mod message;
+#[path = "../support/shapes.rs"]
+mod shapes;
+#[path = "../support/upstream.rs"]
+mod upstream;
+
+mod cache;
+mod connections;
+mod demo;
+mod endpoints;
+mod guard;
+mod headers;
+mod operations;
+mod process;
+mod requests;
+mod start;
+mod streams;
+mod upstreams;
+mod verbs;
+
+use client::Answer;
+use house::House;
+use shapes::{CHAT, chat, said, streamed};
+use upstream::{Talk, Upstream};
+
+/// Long enough for the slowest machine; only a test that fails waits so long.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits, but not for ever.
+async fn patient<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain for {PATIENCE:?}"))
+}
