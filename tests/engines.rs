@@ -10,7 +10,10 @@ mod embedding;
 
 use std::{fs, path::PathBuf, sync::LazyLock};
 
-use lockgate::embed::{Bundled, EmbedError, Embedder, Fingerprint, ModelFiles, OnnxRuntime, find_library};
+use lockgate::{
+    config::environment,
+    embed::{Bundled, EmbedError, Embedder, Fingerprint, ModelFiles, OnnxRuntime, find_library},
+};
 
 /// Both engines; the process has one ONNX Runtime, so the tests share it.
 static ENGINES: LazyLock<(OnnxRuntime, Bundled)> = LazyLock::new(|| {
@@ -20,11 +23,10 @@ static ENGINES: LazyLock<(OnnxRuntime, Bundled)> = LazyLock::new(|| {
     (OnnxRuntime::load(&files, Some(&library), 2).unwrap(), Bundled::load(&files).unwrap())
 });
 
-#[expect(clippy::disallowed_methods, reason = "the test asks as a user of ONNX Runtime would")]
 fn library() -> PathBuf {
     let needs = "This test needs an ONNX Runtime library, named by ORT_DYLIB_PATH. `.ci/run tools engines` fetches one and runs it; or \
                  unpack the PyPI wheel `onnxruntime` and name its onnxruntime/capi/libonnxruntime.so.";
-    let Ok(named) = std::env::var("ORT_DYLIB_PATH") else { panic!("{needs}") };
+    let Some(named) = environment("ORT_DYLIB_PATH") else { panic!("{needs}") };
     let path = PathBuf::from(named);
     assert!(path.is_file(), "{} is no file. {needs}", path.display());
     path

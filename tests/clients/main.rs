@@ -8,9 +8,10 @@
 #[path = "../support/binary.rs"]
 mod binary;
 
-use std::{env, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
 use binary::Running;
+use lockgate::config::environment;
 
 const SCENARIOS: &str = "tests/clients";
 
@@ -45,7 +46,7 @@ fn run(mut scenarios: Command) {
 
 #[test]
 fn python_clients() {
-    let python = env::var("LOCKGATE_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python = environment("LOCKGATE_TEST_PYTHON").unwrap_or_else(|| "python3".to_owned());
     let has_packages = Command::new(&python).args(["-c", "import openai, portkey_ai, pytest"]).output();
     assert!(
         has_packages.is_ok_and(|output| output.status.success()),
