@@ -238,6 +238,14 @@ impl Talk {
         while self.stream.read(&mut byte).await.is_ok_and(|read| read > 0) {}
     }
 
+    /// Closes the connection, and then says so.
+    pub(crate) fn close(self, what: &str) -> Option<Self> {
+        let Self { stream, backstage } = self;
+        drop(stream);
+        backstage.told.send_modify(|told| told.push(what.to_owned()));
+        None
+    }
+
     /// Breaks the connection off with a reset.
     pub(crate) fn reset(self) -> Option<Self> {
         SockRef::from(self.stream.get_ref()).set_linger(Some(std::time::Duration::ZERO)).expect("a socket takes it");
