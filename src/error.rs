@@ -41,6 +41,8 @@ pub enum Kind {
     SlowBody,
     /// A header cannot be read.
     InvalidHeader,
+    /// The request line and headers are larger than the limit.
+    HeadTooLarge,
     /// `Host` or `Origin` is not ours.
     ForeignOrigin,
     /// No client key, or an unknown one.
@@ -80,6 +82,7 @@ impl Kind {
             | Self::BrokenBody
             | Self::SlowBody
             | Self::InvalidHeader
+            | Self::HeadTooLarge
             | Self::ForeignOrigin
             | Self::Unauthenticated
             | Self::UnknownEndpoint
@@ -103,6 +106,7 @@ impl Kind {
             Self::BrokenBody => "broken_body",
             Self::SlowBody => "slow_body",
             Self::InvalidHeader => "invalid_header",
+            Self::HeadTooLarge => "head_too_large",
             Self::ForeignOrigin => "foreign_origin",
             Self::Unauthenticated => "unauthenticated",
             Self::UnknownEndpoint => "unknown_endpoint",

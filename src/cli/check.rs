@@ -8,6 +8,7 @@ use crate::{
     cache,
     config::{Config, Environment},
     diagnostics::Report,
+    embed,
     guard::rules::{self, Pack},
 };
 
@@ -24,11 +25,22 @@ pub struct Checked {
 pub fn run(file: &Path, environment: Environment<'_>, color: bool) -> Checked {
     match Config::load(file, environment) {
         Ok(config) => match rules::load(&config.guard) {
-            Ok(pack) => Checked { ok: true, text: summary(file, &config, &pack) },
+            Ok(pack) => match model(&config) {
+                Ok(()) => Checked { ok: true, text: summary(file, &config, &pack) },
+                Err(error) => Checked { ok: false, text: format!("error: {error}\n") },
+            },
             Err(reports) => refused(&reports, color),
         },
         Err(report) => refused(&[report], color),
     }
+}
+
+/// Loads what `serve` would load.
+fn model(config: &Config) -> Result<(), embed::EmbedError> {
+    if config.cache.mode != cache::Mode::Semantic {
+        return Ok(());
+    }
+    embed::load(&config.embed).map(drop)
 }
 
 fn refused(reports: &[Report], color: bool) -> Checked {

@@ -7,7 +7,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use crate::{app::App, config::Config, telemetry};
+use crate::{
+    app::App,
+    config::Config,
+    telemetry::{self, LogFormat},
+};
 
 /// Serves with a file, or with built-in defaults.
 pub fn run(file: Option<&Path>) -> ExitCode {
@@ -31,6 +35,7 @@ async fn serve(file: Option<&Path>) -> ExitCode {
         Ok(config) => config,
         Err(report) => return refuse(&report.render(super::color())),
     };
+    let format = config.telemetry.format;
     let _log = telemetry::start_log(&config.telemetry, super::color());
     let metrics = match telemetry::start_metrics() {
         Ok(metrics) => metrics,
@@ -44,7 +49,10 @@ async fn serve(file: Option<&Path>) -> ExitCode {
         Ok(stop) => stop,
         Err(error) => return super::fail(&error),
     };
-    say(&greeting(&app, file));
+    match format {
+        LogFormat::Text => say(&greeting(&app, file)),
+        LogFormat::Json => announce(&app),
+    }
     let cut_off = app.run(stop).await;
     if cut_off > 0 {
         tracing::warn!(cut_off, "Requests were still open after the drain time and were cut off.");
@@ -63,6 +71,21 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
         };
         tracing::info!(signal = name, "Draining: open requests are answered, new ones are not taken.");
     })
+}
+
+/// For machines, what the greeting says is a line of the log like any other.
+fn announce(app: &App) {
+    let url = |address: io::Result<std::net::SocketAddr>| address.map(|address| format!("http://{address}")).ok();
+    let loaded = app.loaded();
+    tracing::info!(
+        data = url(app.data_address()),
+        admin = url(app.admin_address()),
+        upstream = loaded.upstream,
+        engine = loaded.engine,
+        rules = loaded.rules.iter().sum::<usize>(),
+        version = env!("CARGO_PKG_VERSION"),
+        "Serving."
+    );
 }
 
 /// Five lines at most: where it listens, who answers, and two commands to paste.

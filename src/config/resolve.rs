@@ -179,9 +179,18 @@ impl Resolver<'_> {
             Action::Warn => guard::Override::Warn,
             Action::Replace => guard::Override::Replace,
         };
+        let directory = written.directory.as_deref().map(|folder| self.folder("/guardrails/directory", folder));
+        let known = guard::rules::known_ids(written.builtin, directory.as_deref());
+        for id in written.rules.keys().filter(|id| !known.contains(*id)) {
+            let likeness = |known: &str| strsim::jaro_winkler(known, id);
+            let near = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|near| likeness(near) > 0.8);
+            let all = || format!("name one of: {}", known.iter().cloned().collect::<Vec<_>>().join(", "));
+            let remedy = near.map_or_else(all, |near| format!("did you mean `{near}`?"));
+            self.refuse_key(&format!("/guardrails/rules/{id}"), "names no rule", &remedy);
+        }
         guard::Settings {
             builtin: written.builtin,
-            directory: written.directory.as_deref().map(|folder| self.folder("/guardrails/directory", folder)),
+            directory,
             overrides: written.rules.iter().map(|(id, action)| (id.clone(), overridden(action))).collect(),
         }
     }

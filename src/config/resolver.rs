@@ -41,6 +41,12 @@ impl<'a> Resolver<'a> {
         self.problems.push(self.problem(pointer, message, remedy));
     }
 
+    /// Notes a problem with the key at the pointer.
+    pub(super) fn refuse_key(&mut self, pointer: &str, message: &str, remedy: &str) {
+        let span = self.document.key_span_of(pointer);
+        self.problems.push(Problem { span, ..self.problem(pointer, message, remedy) });
+    }
+
     /// The same, with what would come of it.
     pub(super) fn refuse_because(&mut self, pointer: &str, message: &str, consequence: &str, remedy: &str) {
         self.problems.push(self.problem(pointer, message, remedy).consequence(consequence));

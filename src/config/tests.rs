@@ -280,13 +280,13 @@ fn paths_start_at_the_folder_of_the_file() {
     fs::write(folder.path().join("model/model.int8.onnx"), "").unwrap();
     fs::write(folder.path().join("model/tokenizer.json"), "").unwrap();
     let file = folder.path().join("lockgate.yaml");
-    let text = "upstream: {url: https://a.b/v1}\nguardrails: {directory: ./rules, rules: {pii: warn, x: off}}\n\
+    let text = "upstream: {url: https://a.b/v1}\nguardrails: {directory: ./rules, rules: {payment-card: warn, jwt: off}}\n\
                 embedding: {engine: rten, model: model, threads: 2}\ncache: {mode: exact}\n";
     fs::write(&file, text).unwrap();
     let config = Config::load(&file, &nothing).unwrap();
     assert_eq!(config.guard.directory.unwrap(), folder.path().join("rules"));
-    assert_eq!(config.guard.overrides["pii"], guard::Override::Warn);
-    assert_eq!(config.guard.overrides["x"], guard::Override::Off);
+    assert_eq!(config.guard.overrides["payment-card"], guard::Override::Warn);
+    assert_eq!(config.guard.overrides["jwt"], guard::Override::Off);
     assert_eq!(config.embed.model.unwrap(), folder.path().join("model"));
     assert_eq!((config.embed.engine, config.embed.threads), (embed::EngineChoice::Rten, 2));
     assert_eq!(config.cache.mode, cache::Mode::Exact);
@@ -374,4 +374,12 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_rule_that_does_not_exist_is_pointed_at() {
+    let report = check("upstream: {url: https://a.b/v1}\nguardrails:\n  rules: {payment-cards: block, jwt: warn}\n").unwrap_err();
+    let text = report.to_string();
+    assert!(text.contains("lockgate.yaml:3:11") && text.contains("did you mean `payment-card`?"), "{text}");
+    assert_eq!(report.problems().len(), 1);
 }

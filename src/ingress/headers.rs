@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, header::CACHE_CONTROL};
+use http::{HeaderMap, Request, header::CACHE_CONTROL};
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +19,20 @@ const THRESHOLD: &str = "x-lockgate-threshold";
 
 /// Longest name that a client may give.
 const MAX_NAME_BYTES: usize = 256;
+
+/// Refuses a head that is larger than the limit, with a message. The parser's own limit is wider, and knows none.
+pub(super) fn bounded<B>(request: &Request<B>, limit: usize) -> Result<()> {
+    // A line has a colon, a space and a line break beside name and value.
+    let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let size = target + lines.sum::<usize>();
+    if size <= limit {
+        return Ok(());
+    }
+    let message =
+        format!("The request line and headers are {size} bytes, more than {limit}. Send less, or raise `server.max_head`.");
+    Err(Error::new(Kind::HeadTooLarge, message))
+}
 
 /// The client's trace id, or a new one. An id that would not fit a log line is not echoed.
 pub(super) fn trace_id(headers: &HeaderMap) -> String {

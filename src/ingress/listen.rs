@@ -15,6 +15,9 @@ use tokio::{
 
 use crate::{egress::Body, telemetry::metric};
 
+/// The parser stops at this many times the limit on heads: what lies between is refused with a message, what is beyond without one.
+const HEAD_SLACK: usize = 4;
+
 /// A bound port and its bounds.
 #[derive(Debug)]
 pub struct Listener {
@@ -58,7 +61,7 @@ where
 {
     let Listener { socket: listener, head_timeout, max_head_bytes, max_connections } = listener;
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(max_head_bytes);
+    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(max_head_bytes.saturating_mul(HEAD_SLACK));
     let room = Arc::new(Semaphore::new(max_connections));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();

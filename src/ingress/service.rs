@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 
 use super::{
     Settings, body,
-    headers::{trace_id, wish},
+    headers::{self, trace_id, wish},
     host,
     path::{self, Target},
 };
@@ -48,7 +48,8 @@ impl Service {
         if self.local_only {
             host::local_page(request.headers(), request.uri())?;
         }
-        if request.headers().contains_key(UPGRADE) || request.method() == Method::CONNECT {
+        headers::bounded(&request, self.settings.max_head_bytes)?;
+        if asks_for_another_protocol(&request) {
             let message =
                 "Lockgate does not change protocols. Use plain HTTP requests; realtime sessions go to the provider directly.";
             return Err(Error::new(Kind::UpgradeRefused, message));
@@ -96,4 +97,10 @@ impl Service {
         let reply = self.pipeline.relay(Unread { method: parts.method, path, body }, &passage, &mut exchange).await;
         Ok(egress::respond_unread(reply, &exchange))
     }
+}
+
+/// HTTP/2 over plain text is an offer that a server may pass over, and Java's client makes it with every request.
+fn asks_for_another_protocol(request: &Request<Incoming>) -> bool {
+    let upgrade = request.headers().get(UPGRADE).map(|value| value.to_str().unwrap_or("?"));
+    request.method() == Method::CONNECT || upgrade.is_some_and(|protocol| !protocol.eq_ignore_ascii_case("h2c"))
 }

@@ -45,7 +45,7 @@ pub mod metric {
     pub const CACHE_BYTES: &str = "lockgate_cache_bytes";
     /// Vectors of the semantic tier.
     pub const CACHE_VECTORS: &str = "lockgate_cache_vectors";
-    /// Open client connections.
+    /// Open connections, of all ports.
     pub const CONNECTIONS: &str = "lockgate_connections";
 }
 
@@ -105,5 +105,5 @@ fn describe() {
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");
     describe_gauge!(metric::CACHE_BYTES, Unit::Bytes, "Bytes in the cache.");
     describe_gauge!(metric::CACHE_VECTORS, "Vectors of the semantic tier.");
-    describe_gauge!(metric::CONNECTIONS, "Open client connections.");
+    describe_gauge!(metric::CONNECTIONS, "Open connections, of all ports.");
 }

@@ -176,6 +176,16 @@ async fn the_root_greets() {
 }
 
 #[tokio::test]
+async fn the_offer_to_speak_http2_is_passed_over() {
+    let upstream = Upstream::plain().await;
+    let house = House::before(&upstream).await;
+    let mut raw = house.raw().await;
+    raw.send("GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAM\r\n\r\n").await;
+    assert_eq!(raw.answer().await.status(), 200);
+    assert_eq!(upstream.calls(), 1);
+}
+
+#[tokio::test]
 async fn an_upgrade_is_refused() {
     let upstream = Upstream::plain().await;
     let house = House::before(&upstream).await;

@@ -174,7 +174,13 @@ async fn a_head_that_is_too_large_is_refused() {
     let house = House::with(&upstream, |config| config.ingress.max_head_bytes = 8192).await;
     let mut raw = house.raw().await;
     raw.send(head(&format!("x-long: {}", "x".repeat(9000)))).await;
-    assert_eq!(raw.answer().await.status(), 431);
+    let answer = raw.answer().await;
+    assert_eq!(answer.status(), 431);
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    is_error(&body["error"], "head_too_large", &["8192", "`server.max_head`"]);
+    let mut raw = house.raw().await;
+    raw.send(head(&format!("x-long: {}", "x".repeat(90_000)))).await;
+    assert_eq!(raw.answer().await.status(), 431, "far beyond the limit the parser itself refuses");
     assert_eq!(upstream.calls(), 0);
 }
 

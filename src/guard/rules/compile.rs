@@ -48,7 +48,28 @@ impl Compiler<'_> {
         self.matches(&written.matching);
         let except = self.exceptions(&written.except);
         self.examples(&written);
-        self.problems.is_empty().then(|| Rule { id: id.to_owned(), checks: std::mem::take(&mut self.checks), except, written })
+        if !self.problems.is_empty() {
+            return None;
+        }
+        let rule = Rule { id: id.to_owned(), checks: std::mem::take(&mut self.checks), except, written };
+        self.prove(&rule);
+        Some(rule)
+    }
+
+    /// A rule that does not do what its own examples say is a mistake in the one or the other.
+    fn prove(&mut self, rule: &Rule) {
+        let examples = &rule.written.examples;
+        for (n, text) in examples.matching.iter().enumerate().filter(|(_, text)| rule.find(text).is_empty()) {
+            let message = format!("the rule does not match this example ({} characters)", text.chars().count());
+            self.problem(&format!("/examples/match/{n}"), message, "widen `match`, narrow `except`, or move the text to `pass`");
+        }
+        for (n, _) in examples.pass.iter().enumerate().filter(|(_, text)| !rule.find(text).is_empty()) {
+            self.problem(
+                &format!("/examples/pass/{n}"),
+                "the rule matches this example, which it should let pass",
+                "narrow `match`, add an `except`, or move the text to `match`",
+            );
+        }
     }
 
     fn problem(&mut self, pointer: &str, message: impl Into<String>, remedy: impl Into<String>) {
@@ -204,6 +225,15 @@ mod tests {
             "summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {words: [a]}\nexamples: {match: [a], pass: []}\n",
         );
         assert!(report.unwrap_err().to_string().contains("pass"));
+    }
+
+    #[test]
+    fn does_not_load_a_rule_that_its_own_examples_belie() {
+        let report = compile_text(
+            "summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {words: [a]}\nexamples:\n  match: [a, b]\n  pass: [c, a cat]\n",
+        );
+        let text = report.unwrap_err().to_string();
+        assert!(text.contains("test.yaml:7:14") && text.contains("test.yaml:8:13") && text.contains("2 problems"), "{text}");
     }
 
     #[test]

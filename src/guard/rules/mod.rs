@@ -5,5 +5,5 @@ mod pack;
 mod set;
 pub mod written;
 
-pub use pack::{Pack, load};
+pub use pack::{Pack, known_ids, load};
 pub use set::{Finding, Rule, RuleSet, RuleSetId};

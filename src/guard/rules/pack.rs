@@ -1,7 +1,7 @@
 //! Which rules are active: the pack that ships with Lockgate, the operator's folder, and what the configuration says of each.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -46,7 +46,6 @@ pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
             Err(report) => reports.push(report),
         }
     }
-    unknown_overrides(settings, &sources, &mut reports);
     let mut rules = Vec::new();
     for (id, source) in &sources {
         match compile(id, source.clone()) {
@@ -66,6 +65,14 @@ pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
         })
     };
     Ok(Pack { input: set(Gate::Input)?, output: set(Gate::Output)? })
+}
+
+/// The ids that the configuration may name: those of the pack, and of the files in the operator's folder.
+pub fn known_ids(builtin: bool, directory: Option<&Path>) -> BTreeSet<String> {
+    let shipped = if builtin { builtin_files(&BUILTIN) } else { Vec::new() };
+    let own = directory.map(|folder| yaml_files(folder, &mut Vec::new())).unwrap_or_default();
+    let paths = shipped.into_iter().map(|(path, _)| path).chain(own);
+    paths.filter_map(|path| id_of(&path).map(str::to_owned)).collect()
 }
 
 /// The operator's word over the file's; a preview rule runs only when it is named.
@@ -102,18 +109,6 @@ fn add(sources: &mut BTreeMap<String, Source>, reports: &mut Vec<Report>, path: 
         },
     };
     reports.push(Report::new(source, vec![problem]));
-}
-
-fn unknown_overrides(settings: &Settings, sources: &BTreeMap<String, Source>, reports: &mut Vec<Report>) {
-    for id in settings.overrides.keys().filter(|id| !sources.contains_key(*id)) {
-        let known = sources.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let problem = Problem::new(
-            None,
-            format!("`guardrails.rules` names `{id}`, and there is no such rule"),
-            format!("name one of: {known}"),
-        );
-        reports.push(Report::new(Source::new("configuration", ""), vec![problem]));
-    }
 }
 
 fn fingerprint(sources: &BTreeMap<String, Source>, settings: &Settings) -> [u8; 16] {
@@ -235,7 +230,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let rule = "summary: s\nwhy: w\nstage: input\naction: block\nmatch: {words: [zebra]}\nexamples: {match: [a zebra], pass: [a horse]}\n";
         std::fs::write(folder.path().join("payment-card.yaml"), rule).unwrap();
-        let mut settings = Settings { directory: Some(folder.path().to_owned()), ..settings() };
+        let settings = Settings { directory: Some(folder.path().to_owned()), ..settings() };
         let pack = load(&settings).unwrap();
         let replaced = pack.input.rules().iter().find(|rule| rule.id() == "payment-card").unwrap();
         assert_eq!(replaced.written().action, Action::Block);
@@ -243,7 +238,6 @@ mod tests {
         std::fs::write(folder.path().join("one.yaml"), "summary: [").unwrap();
         std::fs::write(folder.path().join("two.yaml"), "summary: s").unwrap();
         std::fs::write(folder.path().join("No Id.yaml"), rule).unwrap();
-        settings.overrides.insert("no-such-rule".to_owned(), Override::Warn);
-        assert_eq!(load(&settings).unwrap_err().len(), 4);
+        assert_eq!(load(&settings).unwrap_err().len(), 3);
     }
 }
