@@ -20,7 +20,7 @@ use crate::{
     diagnostics::Report,
     embed::{self, EmbedError, Fingerprint, Worker},
     guard::{InputGate, OutputGate, rules},
-    ingress::{self, Listener, Service, serve},
+    ingress::{self, Listener, Service, Workers, serve},
     outbound::Client,
     pipeline::Pipeline,
     route::{self, Router},
@@ -28,6 +28,8 @@ use crate::{
 
 /// Patience with a demo upstream that nobody configured.
 const DEMO_TIMEOUT: Duration = Duration::from_mins(1);
+/// How often metrics and cache are tidied up.
+const UPKEEP: Duration = Duration::from_secs(5);
 /// The admin and the health port need few connections.
 const CONSOLE_CONNECTIONS: usize = 64;
 
@@ -78,6 +80,7 @@ impl From<io::Error> for StartError {
 pub struct App {
     service: Arc<Service>,
     console: Arc<Console>,
+    workers: Workers,
     data: Listener,
     admin: Listener,
     health: Option<Listener>,
@@ -130,7 +133,7 @@ impl App {
         };
         let drain = settings.drain_timeout;
         let service = Arc::new(Service { settings, pipeline: Arc::new(pipeline), local_only });
-        Ok(Self { service, console, data, admin, health, demo, drain, loaded })
+        Ok(Self { service, console, workers: Workers::start()?, data, admin, health, demo, drain, loaded })
     }
 
     /// Where the data port listens.
@@ -160,7 +163,7 @@ impl App {
 
     /// Serves until `stop` is done, and drains. Returns how many connections had to be cut off.
     pub async fn run(self, stop: impl Future) -> usize {
-        let Self { service, console, data, admin, health, demo, drain, .. } = self;
+        let Self { service, console, workers, data, admin, health, demo, drain, .. } = self;
         let (ended, end) = watch::channel(false);
         let mut consoles = JoinSet::new();
         let wait = move || {
@@ -174,8 +177,10 @@ impl App {
                 let response = if open { console.health(&request) } else { console.admin(&request) };
                 std::future::ready(response)
             };
-            consoles.spawn(serve(listener, Arc::new(handler), wait(), Duration::ZERO));
+            let (end, here) = (wait(), Workers::here());
+            consoles.spawn(async move { serve(listener, &here, Arc::new(handler), end, Duration::ZERO).await });
         }
+        consoles.spawn(upkeep(Arc::clone(&console), wait()));
         let handler = move |request| {
             let service = Arc::clone(&service);
             async move { service.call(request).await }
@@ -184,7 +189,7 @@ impl App {
             stop.await;
             console.drain();
         };
-        let cut_off = serve(data, Arc::new(handler), stop, drain).await;
+        let cut_off = serve(data, &workers, Arc::new(handler), stop, drain).await;
         // The consoles outlive the data port, so that the drain can be watched.
         ended.send_replace(true);
         while consoles.join_next().await.is_some() {}
@@ -197,6 +202,18 @@ impl App {
 
 async fn bind(address: SocketAddr, settings: &ingress::Settings, max_connections: usize) -> io::Result<Listener> {
     Listener::bind(address, settings.head_timeout, settings.max_head_bytes, max_connections).await
+}
+
+/// Samples that nobody reads would pile up.
+async fn upkeep(console: Arc<Console>, end: impl Future) -> usize {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    let mut end = std::pin::pin!(end);
+    loop {
+        tokio::select! {
+            _ = &mut end => return 0,
+            _ = ticks.tick() => console.upkeep(),
+        }
+    }
 }
 
 fn semantic(settings: &embed::Settings) -> Result<(Semantic, &'static str), StartError> {

@@ -46,8 +46,9 @@ fn a_missing_file_is_named_with_the_remedy() {
 #[test]
 fn a_spoilt_file_is_an_error_with_its_place_and_the_remedy() {
     let graph = fs::read(embedding::folder().join("model.int8.onnx")).unwrap();
-    let spoilt: [(&str, &[u8]); 5] = [
+    let spoilt: [(&str, &[u8]); 6] = [
         ("model.int8.onnx", b""),
+        ("model.int8.onnx", &[0xff; 4096]),
         ("model.int8.onnx", b"version https://git-lfs.github.com/spec/v1\n"),
         ("model.int8.onnx", &graph[..graph.len() / 2]),
         ("tokenizer.json", b""),
@@ -59,7 +60,7 @@ fn a_spoilt_file_is_an_error_with_its_place_and_the_remedy() {
         let error = Bundled::load(&files).unwrap_err();
         assert!(matches!(error, EmbedError::Model { .. }), "{error:?}");
         let said = error.to_string();
-        assert!(said.contains(&copy.path().display().to_string()) && said.contains("`embedding.model`"), "{said}");
+        assert!(said.contains(&copy.path().join(name).display().to_string()) && said.contains("`embedding.model`"), "{said}");
     }
 }
 

@@ -21,9 +21,9 @@ pub fn run(file: Option<&Path>) -> ExitCode {
     }
 }
 
-/// Runs a future on a runtime of its own.
+/// Runs a future on this thread. Requests are served on threads of their own.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
-    Ok(runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future))
+    Ok(runtime::Builder::new_current_thread().enable_all().build()?.block_on(future))
 }
 
 async fn serve(file: Option<&Path>) -> ExitCode {

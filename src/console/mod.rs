@@ -67,6 +67,12 @@ impl Console {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Folds samples into their buckets, and lets the cache drop what has expired.
+    pub fn upkeep(&self) {
+        self.metrics.run_upkeep();
+        let _size = self.cache.size();
+    }
+
     /// Answers a request to the admin port, which is on loopback and asks for no key.
     pub fn admin(&self, request: &Request<Incoming>) -> Response<Body> {
         match local_page(request.headers(), request.uri()) {
@@ -110,7 +116,6 @@ impl Console {
         gauge!(metric::CACHE_ENTRIES).set(size.entries as f64);
         gauge!(metric::CACHE_BYTES).set(size.bytes as f64);
         gauge!(metric::CACHE_VECTORS).set(size.vectors as f64);
-        self.metrics.run_upkeep();
         egress::text(StatusCode::OK, self.metrics.render())
     }
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
 use rten_tensor::{AsView, Layout, NdTensor, NdTensorView};
 
-use super::{DIMENSIONS, EmbedError, Embedder, Embedding, ModelFiles, pool, tokens::Tokens256};
+use super::{DIMENSIONS, EmbedError, Embedder, Embedding, ModelFiles, model::GRAPH, pool, tokens::Tokens256};
 
 thread_local! {
     /// Prompts run side by side, each on a thread of its own: a short prompt gains nothing from being split, and a pool that several
@@ -38,10 +38,11 @@ impl Bundled {
         options.prepack_weights(true);
         let model = match files.graph() {
             Cow::Borrowed(bytes) => options.load_static_slice(bytes),
-            Cow::Owned(bytes) => options.load(bytes),
+            Cow::Owned(bytes) if whole(&bytes) => options.load(bytes),
+            Cow::Owned(_) => return Err(files.error(GRAPH, "it is cut off, or no ONNX graph")),
         }
-        .map_err(|error| files.error(error))?;
-        let node = |name: &str| model.node_id(name).map_err(|_| files.error(format!("the graph has no `{name}`")));
+        .map_err(|error| files.error(GRAPH, error))?;
+        let node = |name: &str| model.node_id(name).map_err(|_| files.error(GRAPH, format!("the graph has no `{name}`")));
         let inputs = [node("input_ids")?, node("attention_mask")?, node("token_type_ids")?];
         let output = node("last_hidden_state")?;
         Ok(Self { tokens: Tokens256::load(files)?, model, inputs, output })
@@ -80,4 +81,30 @@ impl Embedder for Bundled {
 /// One prompt's row of numbers, borrowed.
 fn input(numbers: &[i32]) -> ValueOrView<'_> {
     NdTensorView::from_data([1, numbers.len()], numbers).into()
+}
+
+/// Whether the fields of a protobuf message end where its bytes end. rten believes their lengths: a wrong one sends it in circles or asks for
+/// more memory than there is.
+fn whole(mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let Some(key) = varint(&mut bytes) else { return false };
+        let skip = match key & 7 {
+            0 => varint(&mut bytes).map(|_| 0),
+            1 => Some(8),
+            2 => varint(&mut bytes),
+            5 => Some(4),
+            _ => None,
+        };
+        let rest = skip.and_then(|skip| bytes.get(usize::try_from(skip).ok()?..));
+        let Some(rest) = rest else { return false };
+        bytes = rest;
+    }
+    true
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let end = bytes.iter().take(10).position(|byte| byte & 0x80 == 0)?;
+    let (number, rest) = bytes.split_at(end + 1);
+    *bytes = rest;
+    Some(number.iter().rev().fold(0, |sum, byte| sum << 7 | u64::from(byte & 0x7f)))
 }

@@ -10,7 +10,9 @@ pub const DIMENSIONS: usize = 384;
 pub const MAX_TOKENS: usize = 256;
 
 const FOLDER: &str = "models/all-MiniLM-L6-v2";
-const FILES: [&str; 5] = ["model.int8.onnx", "tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"];
+pub(super) const GRAPH: &str = "model.int8.onnx";
+pub(super) const TOKENIZER: &str = "tokenizer.json";
+const FILES: [&str; 5] = [GRAPH, TOKENIZER, "config.json", "special_tokens_map.json", "tokenizer_config.json"];
 
 /// The bytes of a model.
 #[derive(Clone)]
@@ -41,7 +43,7 @@ impl ModelFiles {
 
     fn bundled() -> Self {
         Self {
-            place: format!("{FOLDER} (bundled)"),
+            place: format!("(bundled) {FOLDER}"),
             files: [
                 Cow::Borrowed(include_bytes!("../../models/all-MiniLM-L6-v2/model.int8.onnx")),
                 Cow::Borrowed(include_bytes!("../../models/all-MiniLM-L6-v2/tokenizer.json")),
@@ -67,8 +69,8 @@ impl ModelFiles {
         [&self.files[2], &self.files[3], &self.files[4]]
     }
 
-    /// An error that names this model.
-    pub fn error(&self, reason: impl std::fmt::Display) -> EmbedError {
-        EmbedError::Model { place: self.place.clone(), reason: reason.to_string() }
+    /// An error that names a file of this model.
+    pub(super) fn error(&self, file: &str, reason: impl std::fmt::Display) -> EmbedError {
+        EmbedError::Model { place: format!("{}/{file}", self.place), reason: reason.to_string() }
     }
 }

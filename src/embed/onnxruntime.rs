@@ -10,7 +10,7 @@ use fastembed::{
 };
 use ort::environment::Environment;
 
-use super::{DIMENSIONS, EmbedError, Embedder, Embedding, MAX_TOKENS, ModelFiles, pool, tokens::Tokens256};
+use super::{DIMENSIONS, EmbedError, Embedder, Embedding, MAX_TOKENS, ModelFiles, model::GRAPH, pool, tokens::Tokens256};
 
 /// The process has one ONNX Runtime; a second engine shares it.
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
@@ -62,7 +62,7 @@ impl OnnxRuntime {
                 .with_environment(environment.clone())
                 .with_max_length(MAX_TOKENS)
                 .with_intra_threads(1);
-            TextEmbedding::try_new_from_user_defined(model, options).map(Mutex::new).map_err(|error| files.error(error))
+            TextEmbedding::try_new_from_user_defined(model, options).map(Mutex::new).map_err(|error| files.error(GRAPH, error))
         };
         let sessions = (0..sessions.max(1)).map(|_| session()).collect::<Result<_, _>>()?;
         Ok(Self { tokens: Tokens256::load(files)?, sessions })

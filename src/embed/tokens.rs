@@ -2,7 +2,7 @@
 
 use tokenizers::Tokenizer;
 
-use super::{EmbedError, MAX_TOKENS, ModelFiles};
+use super::{EmbedError, MAX_TOKENS, ModelFiles, model::TOKENIZER};
 
 /// No text of this many bytes fits the window, unless its words are over 60 letters each; what lies beyond is not worth tokenizing.
 const MAX_TEXT_BYTES: usize = 16 << 10;
@@ -25,8 +25,8 @@ pub(super) struct Tokens256 {
 impl Tokens256 {
     /// Loads the tokenizer and takes its truncation away, for what is cut off must be noticed.
     pub(super) fn load(files: &ModelFiles) -> Result<Self, EmbedError> {
-        let mut tokenizer = Tokenizer::from_bytes(files.tokenizer()).map_err(|error| files.error(error))?;
-        tokenizer.with_truncation(None).map_err(|error| files.error(error))?;
+        let mut tokenizer = Tokenizer::from_bytes(files.tokenizer()).map_err(|error| files.error(TOKENIZER, error))?;
+        tokenizer.with_truncation(None).map_err(|error| files.error(TOKENIZER, error))?;
         tokenizer.with_padding(None);
         let unknown = tokenizer.token_to_id("[UNK]");
         Ok(Self { tokenizer, unknown })

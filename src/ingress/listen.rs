@@ -13,6 +13,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::Workers;
 use crate::{egress::Body, telemetry::metric};
 
 /// The parser stops at this many times the limit on heads: what lies between is refused with a message, what is beyond without one.
@@ -54,7 +55,7 @@ impl Listener {
 
 /// Serves until `stop` is done, then drains: what has been accepted is answered, and after `drain` what is left is cut off.
 /// Returns how many connections were cut off.
-pub async fn serve<H, F>(listener: Listener, handler: Arc<H>, stop: impl Future, drain: Duration) -> usize
+pub async fn serve<H, F>(listener: Listener, workers: &Workers, handler: Arc<H>, stop: impl Future, drain: Duration) -> usize
 where
     H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
@@ -75,14 +76,16 @@ where
         };
         let Some((stream, place)) = accepted else { continue };
         let connection = connection(stream, http.clone(), Arc::clone(&handler), stopped.clone());
-        connections.spawn(async move {
+        let served = async move {
             connection.await;
             drop(place);
-        });
+        };
+        connections.spawn_on(served, workers.next());
     }
     // Who had connected before the stop but was not yet accepted is not turned away.
     while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
-        connections.spawn(connection(stream, http.clone(), Arc::clone(&handler), stopped.clone()));
+        let connection = connection(stream, http.clone(), Arc::clone(&handler), stopped.clone());
+        connections.spawn_on(connection, workers.next());
     }
     drop(listener);
     stopping.send_replace(true);
@@ -104,11 +107,17 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStr
     }
 }
 
+/// The socket was accepted on another runtime; from here on this one watches it.
+fn moved_here(stream: TcpStream) -> io::Result<TcpStream> {
+    TcpStream::from_std(stream.into_std()?)
+}
+
 async fn connection<H, F>(stream: TcpStream, http: http1::Builder, handler: Arc<H>, mut stopped: watch::Receiver<bool>)
 where
     H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
+    let Ok(stream) = moved_here(stream) else { return };
     // Without it small answers wait for the acknowledgement of the one before; a socket that refuses still works.
     drop(stream.set_nodelay(true));
     gauge!(metric::CONNECTIONS).increment(1);

@@ -8,11 +8,13 @@ mod host;
 mod listen;
 mod path;
 mod service;
+mod workers;
 
 pub use host::local_page;
 pub use listen::{Listener, serve};
 pub use path::READ;
 pub use service::Service;
+pub use workers::Workers;
 
 /// How requests are let in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::{
     io,
     pin::{Pin, pin},
     task::{Context, Poll},
+    thread::{self, ThreadId},
 };
 
 use bytes::Bytes;
@@ -89,6 +90,7 @@ pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     driver: Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>,
     ended: bool,
+    home: ThreadId,
 }
 
 impl std::fmt::Debug for Connection {
@@ -100,7 +102,7 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     pub(super) async fn handshake(io: TokioIo<Stream>) -> hyper::Result<Self> {
         let (sender, driver) = http1::handshake(io).await?;
-        Ok(Self { sender, driver: Box::pin(driver), ended: false })
+        Ok(Self { sender, driver: Box::pin(driver), ended: false, home: thread::current().id() })
     }
 
     /// Moves bytes both ways as far as they go now.
@@ -117,6 +119,11 @@ impl Connection {
             Poll::Ready(ready && !self.ended)
         })
         .await
+    }
+
+    /// The thread whose runtime watches the socket.
+    pub(super) fn home(&self) -> ThreadId {
+        self.home
     }
 
     /// Whether it is of further use.

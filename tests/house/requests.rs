@@ -176,7 +176,7 @@ async fn a_head_that_is_too_large_is_refused() {
     raw.send(head(&format!("x-long: {}", "x".repeat(9000)))).await;
     let answer = raw.answer().await;
     assert_eq!(answer.status(), 431);
-    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
     is_error(&body["error"], "head_too_large", &["8192", "`server.max_head`"]);
     let mut raw = house.raw().await;
     raw.send(head(&format!("x-long: {}", "x".repeat(90_000)))).await;
