@@ -16,6 +16,7 @@
 
 #[path = "../../tests/support/binary.rs"]
 mod binary;
+mod embedder;
 mod load;
 mod prompts;
 mod report;
@@ -78,6 +79,7 @@ fn main() {
         rows.extend(measure(setting, &upstream, effort));
     }
     println!("{}", report::table(&rows));
+    println!("{}", embedder::lines(effort.measure));
 }
 
 /// Measures one setting with each number of connections, against a Lockgate of its own.

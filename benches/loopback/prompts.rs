@@ -50,7 +50,8 @@ impl Prompts {
         .expect("writing to memory does not fail");
     }
 
-    fn next_text(&mut self) {
+    /// The next prompt's words.
+    pub(crate) fn next_text(&mut self) -> &str {
         let nth = self.asked;
         self.asked += 1;
         self.text.clear();
@@ -59,6 +60,7 @@ impl Prompts {
             Kind::Distinct => self.fill(&["Write about ", " and ", " for ", " who met ", " near ", " with "], scatter(nth)),
             Kind::Paraphrases => self.pick(nth),
         }
+        &self.text
     }
 
     /// The pieces, with a word after each, drawn from the bits of `draw`.
