@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Settings;
+use crate::wire::address::Reach;
 
 /// Where clouds answer a machine's questions about itself, credentials included. Never called, whatever is configured.
 const METADATA: [IpAddr; 3] = [
@@ -13,36 +14,18 @@ const METADATA: [IpAddr; 3] = [
 
 /// Why an address may not be called; `None` if it may.
 pub(super) fn refusal(address: IpAddr, settings: &Settings) -> Option<&'static str> {
-    let address = address.to_canonical();
-    if METADATA.contains(&address) {
-        Some("it is a cloud's metadata service, which is never called")
-    } else if address.is_loopback() {
-        (!settings.allow_loopback).then_some("it is a loopback address, and this Lockgate serves others than its own machine")
-    } else if address.is_unspecified() || address.is_multicast() {
-        Some("it is no address of one host")
-    } else if private(address) {
-        (!settings.allow_private).then_some("it is a private address, and `upstream.allow_private_addresses` is not set")
-    } else {
-        None
+    if METADATA.contains(&address.to_canonical()) {
+        return Some("it is a cloud's metadata service, which is never called");
     }
-}
-
-fn private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let shared = v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1]);
-            let reserved = v4.octets()[0] == 0 || v4.octets()[0] >= 240;
-            v4.is_private() || v4.is_link_local() || shared || reserved
+    match Reach::of(address) {
+        Reach::Loopback if settings.allow_loopback => None,
+        Reach::Loopback => Some("it is a loopback address, and this Lockgate serves others than its own machine"),
+        Reach::Private | Reach::Documentation if settings.allow_private => None,
+        Reach::Private | Reach::Documentation => {
+            Some("it is a private address, and `upstream.allow_private_addresses` is not set")
         }
-        IpAddr::V6(v6) => {
-            // What is translated to IPv4 on the way (NAT64, 6to4) is judged as where it ends up.
-            let embedded = match v6.segments() {
-                [0x64, 0xff9b, .., high, low] | [0x2002, high, low, ..] => Some([high, low]),
-                _ => None,
-            };
-            let hidden = embedded.map(|[high, low]| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
-            v6.is_unique_local() || v6.is_unicast_link_local() || hidden.is_some_and(|v4| v4.is_loopback() || private(v4.into()))
-        }
+        Reach::Nobody => Some("it is no address of one host"),
+        Reach::Public => None,
     }
 }
 

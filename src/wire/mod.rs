@@ -1,5 +1,6 @@
 //! Shapes without behaviour: what travels on the OpenAI wire, and how to read it without changing it.
 
+pub mod address;
 pub mod assemble;
 pub mod collect;
 pub mod encoding;

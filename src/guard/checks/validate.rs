@@ -1,9 +1,9 @@
 //! What a pattern cannot say: check digits and number spaces. A match that fails its validator is no match.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::wire::address::Reach;
 
 /// A further test of what a pattern matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,7 +26,7 @@ impl Validator {
             Self::Luhn => luhn(matched),
             Self::Iban => matched.replace(' ', "").parse::<iban::Iban>().is_ok(),
             Self::UsSsn => us_ssn(matched),
-            Self::PublicIp => matched.parse().is_ok_and(public),
+            Self::PublicIp => matched.parse().is_ok_and(|address| Reach::of(address) == Reach::Public),
         }
     }
 }
@@ -44,21 +44,6 @@ fn us_ssn(matched: &str) -> bool {
     let (Some(area), Some(group), Some(serial)) = (digits.get(0..3), digits.get(3..5), digits.get(5..9)) else { return false };
     // The last is the number that was printed in wallets and used by thousands.
     !matches!(area, "000" | "666") && !area.starts_with('9') && group != "00" && serial != "0000" && digits != "078051120"
-}
-
-fn public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let shared = v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1]);
-            let reserved = v4.octets()[0] >= 240 || v4.octets()[0] == 0;
-            let named = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_documentation() || v4.is_multicast();
-            !(named || shared || reserved || v4 == Ipv4Addr::BROADCAST)
-        }
-        IpAddr::V6(v6) => {
-            let documentation = v6.segments()[0] == 0x2001 && v6.segments()[1] == 0xdb8;
-            !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local() || documentation)
-        }
-    }
 }
 
 #[cfg(test)]
