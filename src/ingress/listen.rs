@@ -82,13 +82,14 @@ where
         };
         connections.spawn_on(served, workers.next());
     }
+    // First the connections are told: whoever finds the port closed also finds that every answer from here on is the last of its connection.
+    stopping.send_replace(true);
     // Who had connected before the stop but was not yet accepted is not turned away.
     while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
         let connection = connection(stream, http.clone(), Arc::clone(&handler), stopped.clone());
         connections.spawn_on(connection, workers.next());
     }
     drop(listener);
-    stopping.send_replace(true);
     let emptied = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;
     if emptied.is_ok() { 0 } else { connections.len() }
 }
@@ -128,11 +129,12 @@ where
     let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service));
     let stopping = async move { stopped.wait_for(|stopped| *stopped).await.is_ok() };
     let ended = tokio::select! {
-        ended = &mut serving => ended,
+        biased;
         _ = stopping => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
+        ended = &mut serving => ended,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "A connection ended with an error.");

@@ -31,6 +31,7 @@ mod process;
 mod requests;
 mod start;
 mod streams;
+mod tls;
 mod upstreams;
 mod verbs;
 
