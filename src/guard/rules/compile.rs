@@ -78,7 +78,9 @@ impl Compiler<'_> {
 
     fn actions(&mut self, written: &Written) {
         let replaces = written.action == Action::Replace;
-        if !replaces && written.replace_with.is_some() {
+        // An action that could not be read is not one that replaces nothing.
+        let read = self.problems.is_empty();
+        if read && !replaces && written.replace_with.is_some() {
             self.problem(
                 "/replace_with",
                 "`replace_with` has no effect: the action is not `replace`",
