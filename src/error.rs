@@ -130,6 +130,7 @@ pub struct Error {
     kind: Kind,
     message: String,
     param: Option<String>,
+    detail: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -139,13 +140,20 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error whose message names the place and the remedy.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), param: None, source: None }
+        Self { kind, message: message.into(), param: None, detail: None, source: None }
     }
 
     /// Adds the request field at fault, as in `messages[0].content`.
     #[must_use]
     pub fn param(mut self, param: impl Into<String>) -> Self {
         self.param = Some(param.into());
+        self
+    }
+
+    /// Adds the upstream's own words, which go to the client and not to the log: providers repeat prompts and parts of keys.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
         self
     }
 
@@ -161,9 +169,15 @@ impl Error {
         self.kind
     }
 
-    /// The sentence for the client.
+    /// The sentence for client and log.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// All that is for the client: the sentence, and the upstream's own words where there are any.
+    pub fn told(&self) -> String {
+        let detail = self.detail.as_deref().map(|detail| format!(" It said: {detail}")).unwrap_or_default();
+        format!("{}{detail}", self.message)
     }
 
     /// The request field at fault.

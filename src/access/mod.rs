@@ -33,6 +33,19 @@ pub struct ClientKey {
 /// What the SDKs send when their user gave them no key. They must not reach a provider.
 const DUMMIES: [&str; 3] = ["OPENAI_API_KEY", "DUMMY-KEY", "not-needed"];
 
+/// Headers that go on to the upstream and say there who asks or what may be answered: callers that differ in one of them are different tenants.
+const IDENTITY: [&str; 9] = [
+    "api-key",
+    "x-api-key",
+    "x-goog-api-key",
+    "cookie",
+    "openai-organization",
+    "openai-project",
+    "openai-beta",
+    "anthropic-version",
+    "anthropic-beta",
+];
+
 /// Where the Portkey SDKs put their key.
 const PORTKEY_KEY: &str = "x-portkey-api-key";
 
@@ -81,7 +94,7 @@ impl Access {
             // All keys are compared, each in constant time: how long it takes says nothing about how near a guess was.
             let mut matching = self.keys.iter().filter(|key| bool::from(key.sha256.as_slice().ct_eq(hash.as_slice())));
             if let Some(key) = matching.next_back() {
-                let tenant = self.tenant(&["key", &key.tenant]);
+                let tenant = self.tenant(headers, &[b"key", key.tenant.as_bytes()]);
                 return Ok(Caller { tenant, key: Some(key.name.clone()), credential: None });
             }
         }
@@ -97,15 +110,25 @@ impl Access {
             value.set_sensitive(true);
             value
         });
-        let own = credential.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let tenant = self.tenant(&["credential", own, portkey(headers).unwrap_or_default()]);
+        let own = credential.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
+        let portkey = headers.get(PORTKEY_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+        let tenant = self.tenant(headers, &[b"credential", own, portkey]);
         Caller { tenant, key: None, credential }
     }
 
-    fn tenant(&self, parts: &[&str]) -> Tenant {
+    fn tenant(&self, headers: &HeaderMap, parts: &[&[u8]]) -> Tenant {
         let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        let mut add = |part: &[u8]| {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+        };
         for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+            add(part);
+        }
+        for name in IDENTITY {
+            for value in headers.get_all(name) {
+                add(name.as_bytes());
+                add(value.as_bytes());
+            }
         }
         let mut tenant = [0; 16];
         hasher.finalize_xof().fill(&mut tenant);
@@ -183,7 +206,13 @@ mod tests {
             tenant(&[("authorization", "Bearer a")]),
             tenant(&[("authorization", "Bearer b")]),
             tenant(&[("x-portkey-api-key", "a")]),
+            tenant(&[("api-key", "a")]),
+            tenant(&[("api-key", "b")]),
+            tenant(&[("x-api-key", "a")]),
+            tenant(&[("openai-organization", "a")]),
         ];
+        let strange = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap())]);
+        assert_ne!(access.admit(&strange).unwrap().tenant, all[0], "what is no text is no anonymous caller");
         for (n, one) in all.iter().enumerate() {
             assert!(all[n + 1..].iter().all(|other| other != one));
         }

@@ -25,7 +25,7 @@ pub type Key = [u8; 32];
 pub struct Scope {
     /// Everything, the last message included.
     pub exact: Key,
-    /// Everything but the words of the last message: entries are compared by meaning only within one partition.
+    /// Everything but the words of the last message, of which only the numbers count: entries are compared by meaning only within one partition.
     pub partition: Key,
     /// The words of the last message, if they are a user's text and nothing else.
     pub text: Option<String>,
@@ -48,6 +48,9 @@ impl Scope {
         let mut fields: Vec<_> = request.json().root().members().filter(|(key, _)| in_scope(*key)).collect();
         sort_by_key(&mut fields);
         members(&mut hasher, &fields, skip);
+        if let Some((_, text)) = &last {
+            numbers(&mut hasher, text);
+        }
         let partition = *hasher.finalize().as_bytes();
         let text = last.map(|(_, text)| text);
         let mut exact = Hasher::new();
@@ -56,6 +59,12 @@ impl Scope {
         let without_text = if request.endpoint() == Endpoint::Chat { Bypass::NotText } else { Bypass::Endpoint };
         Self { exact: *exact.finalize().as_bytes(), partition, text, without_text }
     }
+}
+
+/// The numbers of a text, in order. Vectors hardly tell order 1507 from order 1508, and their answers are never the same.
+fn numbers(hasher: &mut Hasher, text: &str) {
+    let runs = text.split(|char: char| !char.is_numeric()).filter(|run| !run.is_empty());
+    runs.for_each(|run| sized(hasher, run.as_bytes()));
 }
 
 fn in_scope(key: Value<'_>) -> bool {
@@ -211,6 +220,14 @@ mod tests {
         assert_eq!(base.partition, other.partition);
         assert_ne!(base.exact, other.exact);
         assert_eq!(other.text.as_deref(), Some("hello"));
+    }
+
+    #[test]
+    fn texts_with_other_numbers_are_never_compared_by_meaning() {
+        let partition = |text: &str| scope(&BASE.replace("\"hi\"", &format!("\"{text}\""))).partition;
+        assert_ne!(partition("Where is order 1507?"), partition("Where is order 1508?"));
+        assert_ne!(partition("from 3 to 4"), partition("from 4 to 3"));
+        assert_eq!(partition("Where is order 1507?"), partition("Where's my order 1507"));
     }
 
     #[test]

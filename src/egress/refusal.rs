@@ -12,7 +12,7 @@ use crate::{
 /// An error in the shape that OpenAI's clients read.
 pub fn shape(error: &Error) -> Value {
     json!({ "error": {
-        "message": error.message(),
+        "message": error.told(),
         "type": type_of(error.kind()),
         "param": error.field(),
         "code": error.kind().as_str(),

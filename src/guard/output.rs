@@ -63,10 +63,14 @@ impl OutputGate {
     pub fn clear(&self, response: &Response, exchange: &mut Exchange) -> Clearing {
         let set = self.rules();
         let texts = response.texts();
-        let outcome = decide(Gate::Output, set, &texts, &set.scan(&texts));
+        let mut outcome = decide(Gate::Output, set, &texts, &set.scan(&texts));
         exchange.note_rules(outcome.notes.clone());
         if let Some(block) = outcome.block {
             return Clearing::Blocked(block);
+        }
+        if !outcome.edits.is_empty() {
+            outcome.edits.extend(response.spellings().into_iter().map(|span| (span, "null".into())));
+            outcome.edits.sort_by_key(|(span, _)| span.start);
         }
         let body = if outcome.edits.is_empty() { response.json().bytes().clone() } else { response.json().splice(outcome.edits) };
         let complete = response.complete().then(Complete::new);
@@ -118,6 +122,17 @@ mod tests {
         let Clearing::Passed(cleared, Some(_complete)) = clearing else { panic!("{clearing:?}") };
         assert!(String::from_utf8_lossy(cleared.body()).contains("then: [REDACTED], friend"));
         assert_eq!(exchange.rules[0].action, "replace");
+    }
+
+    #[test]
+    fn what_is_replaced_is_not_spelled_out_beside_it() {
+        let body = serde_json::json!({"choices": [
+            {"logprobs": {"content": [{"token": "kys"}]}, "message": {"content": "kys"}, "finish_reason": "stop"}]});
+        let response = Response::decode(Endpoint::Chat, body.to_string().into()).unwrap();
+        let clearing = gate(&[("violent-threat", Override::Replace)]).clear(&response, &mut exchange());
+        let Clearing::Passed(cleared, _) = clearing else { panic!("{clearing:?}") };
+        let text = String::from_utf8_lossy(cleared.body());
+        assert!(!text.contains("kys") && text.contains(r#""logprobs":null"#), "{text}");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::{
     wire::Request,
 };
 
+/// Longer than any model's name.
+const MAX_MODEL_BYTES: usize = 128;
+
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -62,7 +65,7 @@ impl Record {
     }
 
     fn open(endpoint: &'static str, model: &str, key: Option<String>, trace_id: &str) -> Self {
-        Self { endpoint, model: model.to_owned(), key, trace_id: trace_id.to_owned(), open: true }
+        Self { endpoint, model: cut(model).to_owned(), key, trace_id: trace_id.to_owned(), open: true }
     }
 
     /// Ends with an answer, or with what the upstream said in place of one.
@@ -113,6 +116,11 @@ impl Record {
             "Request."
         );
     }
+}
+
+/// A model's name as far as one reads it: a client may write anything there.
+fn cut(model: &str) -> &str {
+    &model[..model.floor_char_boundary(MAX_MODEL_BYTES)]
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -71,10 +71,16 @@ impl Connector {
                 return Err(Error::new(Kind::ForbiddenAddress, message));
             }
         }
-        for address in addresses {
+        // Each address has its share of the time: one that swallows packets must not use up that of the next. The last has what is left.
+        let share = self.settings.connect_timeout / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+        for (left, address) in (0..addresses.len()).rev().zip(addresses) {
             #[expect(clippy::disallowed_methods, reason = "this is the one place that opens client connections")]
-            let attempt = TcpStream::connect(address).await;
-            last = attempt;
+            let attempt = TcpStream::connect(address);
+            last = if left == 0 {
+                attempt.await
+            } else {
+                timeout(share, attempt).await.unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()))
+            };
             if last.is_ok() {
                 break;
             }

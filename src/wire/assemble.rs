@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 /// Fields of a delta that name something; a provider that repeats them does not mean to append.
-const NAMING: [&str; 3] = ["role", "type", "id"];
+const NAMING: [&str; 7] = ["role", "type", "id", "name", "format", "finish_reason", "native_finish_reason"];
 
 /// Collects chunks.
 #[derive(Debug, Default)]
@@ -118,7 +118,8 @@ mod tests {
         assembler.push(delta(json!({"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]})));
         assert!(!assembler.finished());
         assembler.push(json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}));
-        assembler.push(json!({"choices": [], "usage": {"total_tokens": 3}}));
+        assembler
+            .push(json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}], "usage": {"total_tokens": 3}}));
         assert!(assembler.finished());
         assert_eq!(
             assembler.finish(),

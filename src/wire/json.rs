@@ -13,6 +13,8 @@ use jiter::{Jiter, Peek};
 const MAX_DEPTH: usize = 96;
 /// Values beyond this are refused, so that a body of small values cannot claim many times its size in memory.
 const MAX_VALUES: usize = 1 << 20;
+/// A key is named in a message up to this length: whoever sends it chooses it.
+const MAX_NAMED_BYTES: usize = 40;
 /// Objects up to this size are compared key by key; larger ones through a set.
 const SMALL_OBJECT: usize = 16;
 
@@ -287,7 +289,8 @@ impl Reader<'_> {
             let seen =
                 if small.len() < SMALL_OBJECT { small.contains(&name) } else { small.contains(&name) || large.contains(&name) };
             if seen {
-                let name = String::from_utf8_lossy(&name).into_owned();
+                let name = String::from_utf8_lossy(&name);
+                let name = &name[..name.floor_char_boundary(MAX_NAMED_BYTES)];
                 return Err((key.start as usize, format!("the key `{name}` appears twice in one object")));
             }
             if small.len() < SMALL_OBJECT {

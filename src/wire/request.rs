@@ -64,6 +64,7 @@ impl Request {
         })?;
         let root = json.root();
         expect(root, "the body", "", &[Kind::Object])?;
+        refuse_lookalikes(root, &TOP_LEVEL, "")?;
         let model = required(root, "model", &[Kind::String])?.as_str().unwrap_or_default().into_owned();
         match endpoint {
             Endpoint::Chat => check_messages(root)?,
@@ -132,11 +133,37 @@ impl Request {
     }
 }
 
+/// The keys that are read here, by where they stand.
+const TOP_LEVEL: [&str; 7] = ["model", "messages", "prompt", "suffix", "input", "stream", "stream_options"];
+const OF_A_MESSAGE: [&str; 7] = ["role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls", "function_call"];
+const OF_A_PART: [&str; 4] = ["type", "text", "refusal", "thinking"];
+
+/// Some servers read `Messages` as `messages`: what the one judges and what the other reads must be the same.
+fn refuse_lookalikes(object: Value<'_>, known: &[&str], place: &str) -> Result<()> {
+    for (key, _) in object.members() {
+        let Some(key) = key.as_str() else { continue };
+        let Some(meant) = known.iter().find(|known| *known != &key && folded(&key).eq(known.chars())) else { continue };
+        let place = if place.is_empty() { String::new() } else { format!("{place}.") };
+        let message = format!("`{place}{meant}` is written in another case. Write it in small letters.");
+        return Err(Error::new(ErrorKind::InvalidRequest, message).param(format!("{place}{meant}")));
+    }
+    Ok(())
+}
+
+/// Small letters, by way of the capitals: some letters of other alphabets have an ASCII one as theirs.
+fn folded(key: &str) -> impl Iterator<Item = char> {
+    key.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+}
+
 fn check_messages(root: Value<'_>) -> Result<()> {
     let messages = required(root, "messages", &[Kind::Array])?;
     for (n, message) in messages.items().enumerate() {
         let place = format!("messages[{n}]");
         expect(message, &place, &place, &[Kind::Object])?;
+        refuse_lookalikes(message, &OF_A_MESSAGE, &place)?;
+        for part in message.get("content").into_iter().flat_map(Value::items) {
+            refuse_lookalikes(part, &OF_A_PART, &place)?;
+        }
         let role = message.get("role").ok_or_else(|| missing(&format!("{place}.role"), "a string"))?;
         let (role_place, content_place) = (format!("{place}.role"), format!("{place}.content"));
         expect(role, &role_place, &role_place, &[Kind::String])?;
@@ -225,6 +252,24 @@ mod tests {
                 r#"{"model":"m","stream":"yes","messages":[]}"#,
                 "Expected `stream` to be a boolean, found a string.",
                 "stream",
+            ),
+            (
+                Endpoint::Chat,
+                r#"{"model":"m","messages":[],"Messages":[]}"#,
+                "`messages` is written in another case. Write it in small letters.",
+                "messages",
+            ),
+            (
+                Endpoint::Chat,
+                r#"{"model":"m","messages":[{"role":"user","ſ":1,"CONTENT":"x"}]}"#,
+                "`messages[0].content` is written in another case. Write it in small letters.",
+                "messages[0].content",
+            ),
+            (
+                Endpoint::Chat,
+                r#"{"model":"m","messages":[],"meſſages":[]}"#,
+                "`messages` is written in another case. Write it in small letters.",
+                "messages",
             ),
             (
                 Endpoint::Embeddings,

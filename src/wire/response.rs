@@ -1,5 +1,7 @@
 //! A whole answer of an understood endpoint: its texts, and whether it may stand for an answer at all.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::{
@@ -34,7 +36,7 @@ fn unreadable(reason: &str) -> Error {
 }
 
 fn dressed_error(message: &str) -> Error {
-    Error::new(ErrorKind::UpstreamError, format!("The upstream reported an error under a success status: {message}"))
+    Error::new(ErrorKind::UpstreamError, "The upstream reported an error under a success status.").detail(message)
 }
 
 /// An answer's body.
@@ -83,6 +85,12 @@ impl Response {
             && reasons.all(|reason| reason.is_some_and(|reason| matches!(&*reason, "stop" | "tool_calls" | "function_call")))
     }
 
+    /// Where the answer spells its texts once more, token by token: what is replaced in the one must not stand in the other.
+    pub fn spellings(&self) -> Vec<Range<usize>> {
+        let choices = self.json.root().get("choices").into_iter().flat_map(Value::items);
+        choices.filter_map(|choice| Some(choice.get("logprobs")?.span())).collect()
+    }
+
     /// Every text that the model wrote, in the order of the body.
     pub fn texts(&self) -> Vec<Text<'_>> {
         let mut out = Vec::new();
@@ -122,7 +130,9 @@ mod tests {
     fn knows_an_error_in_an_answers_clothes() {
         let dressed = Bytes::from_static(br#"{"error":{"message":"quota"}}"#);
         let error = Response::decode(Endpoint::Chat, dressed.clone()).unwrap_err();
-        assert!(error.kind() == ErrorKind::UpstreamError && error.message().ends_with("quota"));
+        assert!(
+            error.kind() == ErrorKind::UpstreamError && error.told().ends_with("quota") && !error.to_string().contains("quota")
+        );
         assert_eq!(check_vectors(&dressed).unwrap_err().kind(), ErrorKind::UpstreamError);
         assert!(Response::decode(Endpoint::Chat, Bytes::from_static(br#"{"error":null,"choices":[]}"#)).is_ok());
         assert!(check_vectors(br#"{"data":[],"error":null}"#).is_ok());

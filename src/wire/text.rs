@@ -70,8 +70,11 @@ pub(super) fn of_message<'j>(role: Role, message: Value<'j>, out: &mut Vec<Text<
         match key.as_str().as_deref() {
             Some("content" | "refusal" | "reasoning_content" | "reasoning") => of_content(role, value, out),
             Some("tool_calls") => {
-                let calls = value.items().filter_map(|call| call.get("function")?.get("arguments"));
-                out.extend(calls.filter_map(|arguments| Text::of(role, arguments)));
+                for call in value.items() {
+                    let arguments = call.get("function").and_then(|function| function.get("arguments"));
+                    let input = call.get("custom").and_then(|custom| custom.get("input"));
+                    out.extend([arguments, input].into_iter().flatten().filter_map(|text| Text::of(role, text)));
+                }
             }
             Some("function_call") => out.extend(value.get("arguments").and_then(|arguments| Text::of(role, arguments))),
             _ => {}
@@ -85,8 +88,10 @@ fn of_content<'j>(role: Role, content: Value<'j>, out: &mut Vec<Text<'j>>) {
         Kind::String => out.extend(Text::of(role, content)),
         Kind::Array => {
             for part in content.items() {
-                let text = part.get("text").or_else(|| part.get("refusal"));
-                out.extend(text.and_then(|text| Text::of(role, text)));
+                // Some servers take bare strings as parts.
+                out.extend(Text::of(role, part));
+                let texts = ["text", "refusal", "thinking"].into_iter().filter_map(|name| part.get(name));
+                out.extend(texts.filter_map(|text| Text::of(role, text)));
             }
         }
         _ => {}
