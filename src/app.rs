@@ -20,7 +20,7 @@ use crate::{
     diagnostics::Report,
     embed::{self, EmbedError, Fingerprint, Worker},
     guard::{InputGate, OutputGate, rules},
-    ingress::{self, Listener, Service, Workers, serve},
+    ingress::{self, Bounds, Listener, Service, Workers, serve},
     outbound::Client,
     pipeline::Pipeline,
     route::{self, Router},
@@ -201,7 +201,13 @@ impl App {
 }
 
 async fn bind(address: SocketAddr, settings: &ingress::Settings, max_connections: usize) -> io::Result<Listener> {
-    Listener::bind(address, settings.head_timeout, settings.max_head_bytes, max_connections).await
+    let bounds = Bounds {
+        head_timeout: settings.head_timeout,
+        unread_timeout: settings.body_timeout,
+        max_head_bytes: settings.max_head_bytes,
+        max_connections,
+    };
+    Listener::bind(address, bounds).await
 }
 
 /// Samples that nobody reads would pile up.

@@ -49,7 +49,7 @@ pub(super) struct Server {
     pub(super) max_head: String,
     /// How long a client may take to send a request head.
     pub(super) head_timeout: String,
-    /// How long a client may take to send a request body.
+    /// How long a client may take to send a request body, and how long it may leave an answer unread.
     pub(super) body_timeout: String,
     /// How long open requests may go on after SIGTERM.
     pub(super) drain_timeout: String,

@@ -13,7 +13,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Workers;
+use super::{Workers, unread::ImpatientStream};
 use crate::{egress::Body, telemetry::metric};
 
 /// The parser stops at this many times the limit on heads: what lies between is refused with a message, what is beyond without one.
@@ -23,19 +23,25 @@ const HEAD_SLACK: usize = 4;
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    head_timeout: Duration,
-    max_head_bytes: usize,
-    max_connections: usize,
+    bounds: Bounds,
+}
+
+/// What one connection, and all of them, may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How long a client may take to send a request head.
+    pub head_timeout: Duration,
+    /// How long a client may leave an answer unread.
+    pub unread_timeout: Duration,
+    /// Largest request head, in bytes.
+    pub max_head_bytes: usize,
+    /// Connections open at once.
+    pub max_connections: usize,
 }
 
 impl Listener {
     /// Binds a port. The error names the address and what to do.
-    pub async fn bind(
-        address: SocketAddr,
-        head_timeout: Duration,
-        max_head_bytes: usize,
-        max_connections: usize,
-    ) -> io::Result<Self> {
+    pub async fn bind(address: SocketAddr, bounds: Bounds) -> io::Result<Self> {
         let socket = TcpListener::bind(address).await.map_err(|error| {
             let remedy = match error.kind() {
                 io::ErrorKind::AddrInUse => "another program listens there; stop it, or choose another port in `server`",
@@ -44,7 +50,7 @@ impl Listener {
             };
             io::Error::new(error.kind(), format!("cannot listen on {address}: {error}; {remedy}"))
         })?;
-        Ok(Self { socket, head_timeout, max_head_bytes, max_connections })
+        Ok(Self { socket, bounds })
     }
 
     /// The address that was bound, with its real port.
@@ -60,10 +66,12 @@ where
     H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let Listener { socket: listener, head_timeout, max_head_bytes, max_connections } = listener;
+    let Listener { socket: listener, bounds } = listener;
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(max_head_bytes.saturating_mul(HEAD_SLACK));
-    let room = Arc::new(Semaphore::new(max_connections));
+    http.timer(TokioTimer::new())
+        .header_read_timeout(bounds.head_timeout)
+        .max_buf_size(bounds.max_head_bytes.saturating_mul(HEAD_SLACK));
+    let room = Arc::new(Semaphore::new(bounds.max_connections));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
@@ -75,7 +83,7 @@ where
             accepted = accept(&listener, &room) => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
-        let connection = connection(stream, http.clone(), Arc::clone(&handler), stopped.clone());
+        let connection = connection(stream, bounds, http.clone(), Arc::clone(&handler), stopped.clone());
         let served = async move {
             connection.await;
             drop(place);
@@ -86,7 +94,7 @@ where
     stopping.send_replace(true);
     // Who had connected before the stop but was not yet accepted is not turned away.
     while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
-        let connection = connection(stream, http.clone(), Arc::clone(&handler), stopped.clone());
+        let connection = connection(stream, bounds, http.clone(), Arc::clone(&handler), stopped.clone());
         connections.spawn_on(connection, workers.next());
     }
     drop(listener);
@@ -113,8 +121,13 @@ fn moved_here(stream: TcpStream) -> io::Result<TcpStream> {
     TcpStream::from_std(stream.into_std()?)
 }
 
-async fn connection<H, F>(stream: TcpStream, http: http1::Builder, handler: Arc<H>, mut stopped: watch::Receiver<bool>)
-where
+async fn connection<H, F>(
+    stream: TcpStream,
+    bounds: Bounds,
+    http: http1::Builder,
+    handler: Arc<H>,
+    mut stopped: watch::Receiver<bool>,
+) where
     H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
@@ -126,7 +139,7 @@ where
         let answer = handler(request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
-    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut serving = pin!(http.serve_connection(TokioIo::new(ImpatientStream::new(stream, bounds.unread_timeout)), service));
     let stopping = async move { stopped.wait_for(|stopped| *stopped).await.is_ok() };
     let ended = tokio::select! {
         biased;

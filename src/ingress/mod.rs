@@ -8,10 +8,11 @@ mod host;
 mod listen;
 mod path;
 mod service;
+mod unread;
 mod workers;
 
 pub use host::local_page;
-pub use listen::{Listener, serve};
+pub use listen::{Bounds, Listener, serve};
 pub use path::READ;
 pub use service::Service;
 pub use workers::Workers;
@@ -27,7 +28,7 @@ pub struct Settings {
     pub max_head_bytes: usize,
     /// How long a client may take to send a request head.
     pub head_timeout: Duration,
-    /// How long a client may take to send a request body.
+    /// How long a client may take to send a request body, and how long it may leave an answer unread.
     pub body_timeout: Duration,
     /// How long open requests may go on after SIGTERM.
     pub drain_timeout: Duration,

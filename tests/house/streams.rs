@@ -161,6 +161,35 @@ async fn a_client_that_does_not_read_makes_the_upstream_wait() {
     assert!(stream.event().await.is_some(), "what was held back is there when it is wanted");
 }
 
+#[tokio::test]
+async fn a_client_that_never_reads_loses_its_connection_and_frees_the_upstream() {
+    let event = format!("data: {}\n\n", delta(&"x".repeat(60_000)));
+    let upstream = Upstream::start(move |_, mut talk| {
+        let event = event.clone();
+        async move {
+            talk.head(200, &[("content-type", "text/event-stream")]).await;
+            // What was begun is written to its end, so that nothing but the client's silence ends the stream.
+            let mut at = 0;
+            loop {
+                match talk.try_write(&event.as_bytes()[at..]) {
+                    Ok(written) => at = (at + written) % event.len(),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => tokio::task::yield_now().await,
+                    Err(_) => break,
+                }
+            }
+            talk.tell("freed");
+            None
+        }
+    })
+    .await;
+    let house = House::with(&upstream, |config| config.ingress.body_timeout = std::time::Duration::from_millis(50)).await;
+    let mut client = house.client().await;
+    let mut stream = client.post(CHAT).json(&streamed("Hi")).open().await;
+    assert!(stream.event().await.is_some());
+    // The client is still there and reads no more.
+    patient(upstream.told("freed")).await;
+}
+
 /// Writes until nothing more is taken while many other requests are served, or until the flood is through.
 async fn flood(talk: &Talk, event: &[u8]) -> usize {
     let (mut accepted, mut turns) = (0, 0);
