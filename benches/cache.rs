@@ -178,7 +178,7 @@ impl House {
         let Clearing::Passed(cleared, Some(complete)) = self.output.clear(&response, &mut exchange) else {
             panic!("not cleared")
         };
-        self.cache.admit(ticket, cleared, complete);
+        self.cache.settle(Some(ticket), Some((cleared, complete)));
     }
 }
 

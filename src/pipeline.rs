@@ -10,13 +10,13 @@ use crate::{
     exchange::{Ending, Exchange},
     guard::{Cleared, ClearedStream, Clearing, Complete, InputGate, OutputGate, Screening, StreamGate, hold},
     ledger::{self, Record},
-    route::Router,
+    route::{AnswerBody, Router},
     wire::Endpoint,
 };
 
 mod call;
 
-pub use call::{AnswerBody, Arriving, Call, Caller, Head, Passage, Reply, Unread, Wish};
+pub use call::{Arriving, Call, Caller, Head, Passage, Reply, Unread, Wish};
 
 /// All stages.
 #[derive(Debug)]
@@ -138,13 +138,13 @@ impl Pipeline {
     }
 
     /// Passes on an endpoint that is not read: no gate, no cache.
-    pub async fn relay(&self, unread: Unread, passage: &Passage, exchange: &mut Exchange) -> Result<(Head, AnswerBody)> {
+    pub async fn relay(&self, unread: Unread, passage: &Passage, exchange: &mut Exchange) -> Result<(Head, Arriving)> {
         let record = Record::unguarded(&unread.path, &exchange.trace_id);
         let answer = self.router.relay(unread, passage, exchange).await;
         match &answer {
-            Ok(answer) => record.answered(exchange, answer.head.status.is_success()),
+            Ok((head, _)) => record.answered(exchange, head.status.is_success()),
             Err(error) => record.fail(exchange, error),
         }
-        answer.map(|answer| (answer.head, answer.body))
+        answer
     }
 }

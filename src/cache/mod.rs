@@ -89,7 +89,7 @@ pub enum Lookup {
     Bypass,
 }
 
-/// Where an answer belongs. Made by a lookup, spent by [`Cache::admit`].
+/// Where an answer belongs. Made by a lookup, spent by [`Cache::settle`].
 #[derive(Debug)]
 pub struct Ticket {
     key: Key,
@@ -224,7 +224,7 @@ impl Cache {
     }
 
     /// Keeps an answer that was cleared and is complete.
-    pub fn admit(&self, ticket: Ticket, cleared: Cleared, _: Complete) {
+    fn admit(&self, ticket: Ticket, cleared: Cleared, _: Complete) {
         let stored = cleared.into_stored();
         if stored.size() > self.max_entry_bytes || ticket.ttl.is_zero() {
             return;
@@ -246,10 +246,15 @@ impl Cache {
         }
     }
 
+    /// Drops what has expired, and its vectors.
+    pub fn tidy(&self) {
+        self.entries.run_pending_tasks();
+    }
+
     /// Entries, bytes and vectors, for metrics.
     pub fn size(&self) -> Size {
-        // The counts of entries lag behind until the cache has tidied up.
-        self.entries.run_pending_tasks();
+        // The counts lag behind until then.
+        self.tidy();
         Size { entries: self.entries.entry_count(), bytes: self.entries.weighted_size(), vectors: self.partitions.len() }
     }
 }

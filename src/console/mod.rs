@@ -70,7 +70,7 @@ impl Console {
     /// Folds samples into their buckets, and lets the cache drop what has expired.
     pub fn upkeep(&self) {
         self.metrics.run_upkeep();
-        let _size = self.cache.size();
+        self.cache.tidy();
     }
 
     /// Answers a request to the admin port, which is on loopback and asks for no key.

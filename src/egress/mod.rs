@@ -14,7 +14,7 @@ use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use crate::{
     error::Result,
     exchange::Exchange,
-    pipeline::{AnswerBody, Head, Reply},
+    pipeline::{Arriving, Head, Reply},
     wire::replay,
 };
 
@@ -40,10 +40,9 @@ pub fn respond(reply: Result<Reply>, form: Form, exchange: &Exchange) -> Respons
 }
 
 /// The response to a request that was passed on unread.
-pub fn respond_unread(reply: Result<(Head, AnswerBody)>, exchange: &Exchange) -> Response<Body> {
+pub fn respond_unread(reply: Result<(Head, Arriving)>, exchange: &Exchange) -> Response<Body> {
     let mut response = match reply {
-        Ok((head, AnswerBody::Whole(body))) => with_head(head, Body::whole(body)),
-        Ok((head, AnswerBody::Arriving(body))) => with_head(head, Body::arriving(body)),
+        Ok((head, body)) => with_head(head, Body::arriving(body)),
         Err(error) => refusal::error(&error),
     };
     headers::add(response.headers_mut(), exchange);

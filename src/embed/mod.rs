@@ -141,23 +141,17 @@ impl Fingerprint {
 /// Loads the engine that the settings ask for.
 pub fn load(settings: &Settings) -> Result<Arc<dyn Embedder>, EmbedError> {
     let files = ModelFiles::open(settings.model.as_deref())?;
+    let library = find_library(settings.library.as_deref());
+    let onnx = || OnnxRuntime::load(&files, library.as_deref(), settings.threads());
     match settings.engine {
-        EngineChoice::Rten => Ok(Arc::new(Bundled::load(&files)?)),
-        EngineChoice::OnnxRuntime => {
-            let library = find_library(settings.library.as_deref());
-            Ok(Arc::new(OnnxRuntime::load(&files, library.as_deref(), settings.threads())?))
-        }
-        EngineChoice::Auto => match find_library(settings.library.as_deref()) {
-            Some(library) => match OnnxRuntime::load(&files, Some(&library), settings.threads()) {
-                Ok(engine) => Ok(Arc::new(engine)),
-                Err(error) => {
-                    tracing::warn!(%error, library = %library.display(), "The ONNX Runtime library was found but cannot be used; rten embeds instead.");
-                    Ok(Arc::new(Bundled::load(&files)?))
-                }
-            },
-            None => Ok(Arc::new(Bundled::load(&files)?)),
+        EngineChoice::OnnxRuntime => return Ok(Arc::new(onnx()?)),
+        EngineChoice::Auto if library.is_some() => match onnx() {
+            Ok(engine) => return Ok(Arc::new(engine)),
+            Err(error) => tracing::warn!(%error, "The ONNX Runtime library was found but cannot be used; rten embeds instead."),
         },
+        EngineChoice::Auto | EngineChoice::Rten => {}
     }
+    Ok(Arc::new(Bundled::load(&files)?))
 }
 
 /// The mean of token vectors, at length 1.

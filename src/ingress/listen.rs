@@ -74,6 +74,7 @@ where
     let room = Arc::new(Semaphore::new(bounds.max_connections));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let open = |stream| connection(stream, bounds, http.clone(), Arc::clone(&handler), stopped.clone());
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -83,7 +84,7 @@ where
             accepted = accept(&listener, &room) => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
-        let connection = connection(stream, bounds, http.clone(), Arc::clone(&handler), stopped.clone());
+        let connection = open(stream);
         let served = async move {
             connection.await;
             drop(place);
@@ -94,8 +95,7 @@ where
     stopping.send_replace(true);
     // Who had connected before the stop but was not yet accepted is not turned away.
     while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
-        let connection = connection(stream, bounds, http.clone(), Arc::clone(&handler), stopped.clone());
-        connections.spawn_on(connection, workers.next());
+        connections.spawn_on(open(stream), workers.next());
     }
     drop(listener);
     let emptied = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;

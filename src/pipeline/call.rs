@@ -3,7 +3,7 @@
 pub use crate::{
     access::Caller,
     cache::Wish,
-    route::{AnswerBody, Arriving, Head, Passage, Unread},
+    route::{Arriving, Head, Passage, Unread},
 };
 use crate::{
     guard::{Block, Cleared, ClearedStream},

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use secrecy::ExposeSecret as _;
 
 use super::{
-    Answer, AnswerBody, Head, Passage, Settings, Unread,
+    Answer, AnswerBody, Arriving, Head, Passage, Settings, Unread,
     headers::{towards_client, towards_upstream},
 };
 use crate::{
@@ -85,7 +85,7 @@ impl Router {
     }
 
     /// Passes on what is not read.
-    pub async fn relay(&self, unread: Unread, passage: &Passage, exchange: &mut Exchange) -> Result<Answer> {
+    pub async fn relay(&self, unread: Unread, passage: &Passage, exchange: &mut Exchange) -> Result<(Head, Arriving)> {
         let Unread { method, path, body } = unread;
         let mut request = self.request(&method, &path, body, passage)?;
         // The bytes go on as they came, and so does what says how to read them.
@@ -95,7 +95,7 @@ impl Router {
         let response = self.send(request, exchange).await?;
         let (parts, arriving) = response.into_parts();
         let head = Head { status: parts.status, headers: towards_client(&parts.headers) };
-        Ok(Answer { head, body: AnswerBody::Arriving(arriving) })
+        Ok((head, arriving))
     }
 
     async fn send(&self, request: Request<Full<Bytes>>, exchange: &mut Exchange) -> Result<Response<Body>> {

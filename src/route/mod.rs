@@ -84,6 +84,6 @@ pub struct Answer {
 pub enum AnswerBody {
     /// All of it.
     Whole(Bytes),
-    /// As it arrives: events, or an endpoint that is relayed unread.
+    /// Events, as they arrive.
     Arriving(Arriving),
 }

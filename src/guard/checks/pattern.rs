@@ -25,15 +25,18 @@ impl Pattern {
 const MAX_SECOND_LOOKS: usize = 512;
 
 impl Pattern {
-    /// The longest part from the start of a match that holds, and ends where a word ends: a card number with its expiry date behind it is
-    /// one match to the pattern, and no card to the validator.
-    fn held(&self, text: &str, matched: Range<usize>) -> Option<Range<usize>> {
-        let Some(validator) = self.validator else { return Some(matched) };
+    fn holds(&self, matched: &str) -> bool {
+        self.validator.is_none_or(|validator| validator.holds(matched))
+    }
+
+    /// The longest part from the start of a refused match that holds, and ends where a word ends: a card number with its expiry date
+    /// behind it is one match to the pattern, and no card to the validator.
+    fn held_part(&self, text: &str, refused: &Range<usize>) -> Option<Range<usize>> {
         let ends_word =
             |end: usize| !text[end..].starts_with(char::is_alphanumeric) && text[..end].ends_with(char::is_alphanumeric);
-        let ends = (matched.start + 1..=matched.end).rev().filter(|&end| text.is_char_boundary(end) && ends_word(end));
-        let mut spans = ends.map(|end| matched.start..end).filter(|span| validator.holds(&text[span.clone()]));
-        spans.find(|span| self.regex.find(&text[span.clone()]).is_some_and(|found| found.range() == (0..span.len())))
+        let ends = (refused.start + 1..refused.end).rev().filter(|&end| text.is_char_boundary(end) && ends_word(end));
+        let mut parts = ends.map(|end| refused.start..end).filter(|part| self.holds(&text[part.clone()]));
+        parts.find(|part| self.regex.find(&text[part.clone()]).is_some_and(|found| found.range() == (0..part.len())))
     }
 }
 
@@ -42,16 +45,16 @@ impl Check for Pattern {
         let (mut at, mut looks) = (0, 0);
         while let Some(matched) = self.regex.find_at(text, at).map(|matched| matched.range()) {
             at = matched.end;
-            if looks < MAX_SECOND_LOOKS {
-                let held = self.held(text, matched.clone());
-                looks += usize::from(held.is_none());
-                at = held.as_ref().map_or(matched.start, |span| span.end);
-                found.extend(held.filter(|span| !span.is_empty()));
-            } else if self.validator.is_none_or(|validator| validator.holds(&text[matched.clone()])) {
-                found.push(matched.clone());
+            if self.holds(&text[matched.clone()]) {
+                found.extend(Some(matched.clone()).filter(|span| !span.is_empty()));
+            } else if looks < MAX_SECOND_LOOKS {
+                looks += 1;
+                let part = self.held_part(text, &matched);
+                at = part.as_ref().map_or(matched.start, |part| part.end);
+                found.extend(part);
             }
             if at <= matched.start {
-                // Nothing held from here, or nothing was matched: on from the next character.
+                // Nothing holds from here, or nothing was matched: on from the next character.
                 let Some(next) = text[matched.start..].chars().next() else { return };
                 at = matched.start + next.len_utf8();
             }
@@ -95,6 +98,14 @@ mod tests {
         pattern.find(&"1 ".repeat(100_000), &mut found);
         pattern.find("41111111111111111234", &mut found);
         assert!(found.is_empty(), "a part of a longer number is no card");
+    }
+
+    #[test]
+    fn a_match_that_holds_is_kept_whole_whatever_it_ends_in() {
+        let mut found = Vec::new();
+        Pattern::new(Regex::new(r"[0-9]{16};").unwrap(), Some(Validator::Luhn), vec![])
+            .find("4111111111111111; next", &mut found);
+        assert_eq!(found, [0..17]);
     }
 
     #[test]
