@@ -13,3 +13,9 @@ pub fn now() -> Instant {
 pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
+
+/// Milliseconds since the Unix epoch, for what is kept longer than the process runs.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub fn unix_millis() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

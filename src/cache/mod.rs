@@ -15,7 +15,7 @@ mod partitions;
 pub mod policy;
 pub mod scope;
 
-pub use entry::{Entry, Place};
+pub use entry::{About, Asked, Cost, Entry, Place};
 pub use index::{Flat, Id, VectorIndex};
 pub use policy::{CachePlan, Wish};
 
@@ -24,7 +24,7 @@ use scope::{Key, Scope};
 
 use crate::{
     clock,
-    embed::{Embedding, Fingerprint, Worker},
+    embed::{Embedding, Fingerprint, TokenVectors, Worker},
     exchange::{Bypass, CacheStatus, Exchange},
     guard::{Cleared, Complete, Screened, Stored},
 };
@@ -94,7 +94,18 @@ pub enum Lookup {
 pub struct Ticket {
     key: Key,
     ttl: Duration,
-    vector: Option<(Key, Vec<f32>)>,
+    about: About,
+    since: Instant,
+    question: Option<Question>,
+}
+
+/// What a request is compared by, as the embedding thread left it.
+#[derive(Debug)]
+struct Question {
+    partition: Key,
+    text: Box<str>,
+    vector: Vec<f32>,
+    tokens: TokenVectors,
 }
 
 /// A key is a hash already; eight of its bytes place it in a table.
@@ -147,7 +158,7 @@ impl Cache {
         let partitions = Arc::new(Partitions::default());
         let listener = {
             let partitions = Arc::clone(&partitions);
-            move |_: Arc<Key>, entry: Arc<Entry>, _| entry.place.into_iter().for_each(|place| partitions.remove(place))
+            move |_: Arc<Key>, entry: Arc<Entry>, _| entry.place().into_iter().for_each(|place| partitions.remove(place))
         };
         let entries = moka::sync::Cache::builder()
             .max_capacity(settings.max_bytes)
@@ -172,10 +183,11 @@ impl Cache {
         {
             return hit(&entry, CacheStatus::Hit, exchange);
         }
-        let mut ticket = Ticket { key: scope.exact, ttl: plan.ttl, vector: None };
+        let about = about(screened, plan, exchange);
+        let mut ticket = Ticket { key: scope.exact, ttl: plan.ttl, about, since: clock::now(), question: None };
         match self.by_meaning(&scope, plan, exchange).await {
-            Ok((vector, nearest)) => {
-                ticket.vector = Some((scope.partition, vector));
+            Ok((question, nearest)) => {
+                ticket.question = Some(question);
                 exchange.similarity = nearest.first().map(|&(_, similarity)| similarity);
                 let live = nearest.into_iter().filter_map(|(key, similarity)| Some((self.live(&key)?, similarity)));
                 let served = live.into_iter().find(|&(_, similarity)| policy::near_enough(similarity, plan.threshold));
@@ -195,15 +207,18 @@ impl Cache {
         let text = scope.text.as_deref().ok_or(scope.without_text)?;
         let (partitions, partition) = (Arc::clone(&self.partitions), scope.partition);
         let started = clock::now();
+        let words: Box<str> = text.into();
         // The scan runs where the vector was made: both are work for a thread that may be busy for a millisecond.
         let search = move |embedding: Embedding| {
-            let usable = usable(&embedding);
-            usable.map(|()| (partitions.nearest(&partition, &embedding.vector, NEIGHBOURS), embedding.vector))
+            usable(&embedding)?;
+            let nearest = partitions.nearest(&partition, &embedding.vector, NEIGHBOURS);
+            let tokens = TokenVectors::of(&embedding);
+            Ok((Question { partition, text: words, vector: embedding.vector, tokens }, nearest))
         };
         let found = semantic.worker.embed(text, search).await;
         exchange.timings.embed = Some(clock::now().saturating_duration_since(started));
         match found {
-            Ok(Ok(found)) => found.map(|(nearest, vector)| (vector, nearest)),
+            Ok(Ok(found)) => found,
             Ok(Err(error)) => {
                 tracing::error!(%error, trace_id = exchange.trace_id, "The prompt could not be embedded; the request goes on as a miss.");
                 Err(Bypass::EngineFailed)
@@ -224,24 +239,33 @@ impl Cache {
     }
 
     /// Keeps an answer that was cleared and is complete.
-    fn admit(&self, ticket: Ticket, cleared: Cleared, _: Complete) {
+    fn admit(&self, ticket: Ticket, cleared: Cleared, complete: Complete) {
         let stored = cleared.into_stored();
         if stored.size() > self.max_entry_bytes || ticket.ttl.is_zero() {
             return;
         }
-        let place = ticket.vector.as_ref().map(|(partition, _)| self.partitions.place(*partition));
-        let entry = Arc::new(Entry { stored, created: clock::now(), ttl: ticket.ttl, place });
+        let Ticket { key, ttl, about, since, question } = ticket;
+        let cost = Cost { usage: complete.into_usage(), took: clock::now().saturating_duration_since(since) };
+        let (asked, vector) = match question {
+            Some(question) => {
+                let place = self.partitions.place(question.partition);
+                (Some(Asked { place, text: question.text, tokens: question.tokens }), question.vector)
+            }
+            None => (None, Vec::new()),
+        };
+        let entry = Arc::new(Entry { stored, created: clock::unix_millis(), ttl, about, cost, asked });
+        let place = entry.place();
         // First the entry, then its vector: a vector without an entry leads nowhere and is passed over.
-        self.entries.insert(ticket.key, Arc::clone(&entry));
-        if let (Some(place), Some((_, vector))) = (place, ticket.vector) {
-            self.index(place, ticket.key, &vector);
+        self.entries.insert(key, entry);
+        if let Some(place) = place {
+            self.index(place, key, &vector);
         }
     }
 
     /// The entry may have been evicted before its vector is there, and then nobody else would take the vector out.
     fn index(&self, place: Place, key: Key, vector: &[f32]) {
         self.partitions.insert(place, key, vector);
-        if self.entries.get(&key).is_none_or(|entry| entry.place != Some(place)) {
+        if self.entries.get(&key).is_none_or(|entry| entry.place() != Some(place)) {
             self.partitions.remove(place);
         }
     }
@@ -259,8 +283,8 @@ impl Cache {
     }
 }
 
-/// A vector and the entries nearest to it.
-type Near = (Vec<f32>, Vec<(Key, f32)>);
+/// A question and the entries nearest to it.
+type Near = (Question, Vec<(Key, f32)>);
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,6 +295,16 @@ pub struct Size {
     pub bytes: u64,
     /// Vectors of the semantic tier.
     pub vectors: usize,
+}
+
+fn about(screened: &Screened, plan: &CachePlan, exchange: &Exchange) -> About {
+    let request = screened.request();
+    About {
+        tenant: exchange.tenant,
+        namespace: plan.namespace.as_str().into(),
+        endpoint: request.endpoint(),
+        model: request.model().into(),
+    }
 }
 
 fn usable(embedding: &Embedding) -> Result<(), Bypass> {

@@ -28,7 +28,14 @@ impl Embedder for Letters {
         let mixed: Vec<f32> = vector(letter).iter().zip(vector(1000 + text.len() as u64)).map(|(a, b)| a + noise * b).collect();
         let length = mixed.iter().map(|x| x * x).sum::<f32>().sqrt();
         let vector = mixed.iter().map(|x| x / length).collect();
-        Ok(Embedding { vector, token_vectors: vec![], tokens: 4, truncated: text.contains("long"), unknown: 0.0 })
+        Ok(Embedding {
+            vector,
+            token_vectors: vec![],
+            offsets: vec![],
+            tokens: 4,
+            truncated: text.contains("long"),
+            unknown: 0.0,
+        })
     }
 
     fn name(&self) -> &'static str {

@@ -67,6 +67,7 @@ impl Embedder for Bundled {
         Ok(Embedding {
             vector: pool(&token_vectors),
             token_vectors,
+            offsets: tokens.offsets,
             tokens: count,
             truncated: tokens.truncated,
             unknown: tokens.unknown,

@@ -8,12 +8,14 @@ use std::{fmt, path::PathBuf, sync::Arc};
 mod bundled;
 mod model;
 mod onnxruntime;
+mod token_vectors;
 mod tokens;
 mod worker;
 
 pub use bundled::Bundled;
 pub use model::{DIMENSIONS, MAX_TOKENS, ModelFiles};
 pub use onnxruntime::{OnnxRuntime, find_library};
+pub use token_vectors::TokenVectors;
 pub use worker::{Busy, Worker};
 
 /// Which engine computes the vectors.
@@ -56,6 +58,8 @@ pub struct Embedding {
     pub vector: Vec<f32>,
     /// The vector of each token, one after the other, [`DIMENSIONS`] numbers each.
     pub token_vectors: Vec<f32>,
+    /// Which bytes of the text each token stands for, begin and end; the two marks stand for none.
+    pub offsets: Vec<(u32, u32)>,
     /// Tokens that were read, the two that mark begin and end included.
     pub tokens: usize,
     /// Whether the text is longer than the model reads.

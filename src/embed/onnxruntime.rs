@@ -105,6 +105,7 @@ impl Embedder for OnnxRuntime {
         Ok(Embedding {
             vector: pool(&token_vectors),
             token_vectors,
+            offsets: tokens.offsets,
             tokens: tokens.ids.len(),
             truncated: tokens.truncated,
             unknown: tokens.unknown,

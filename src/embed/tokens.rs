@@ -11,6 +11,7 @@ const MAX_TEXT_BYTES: usize = 16 << 10;
 #[derive(Debug)]
 pub(super) struct Tokens {
     pub(super) ids: Vec<u32>,
+    pub(super) offsets: Vec<(u32, u32)>,
     pub(super) truncated: bool,
     pub(super) unknown: f32,
 }
@@ -35,16 +36,20 @@ impl Tokens256 {
     /// Tokens with their begin and end marks, at most [`MAX_TOKENS`].
     pub(super) fn of(&self, text: &str) -> Result<Tokens, EmbedError> {
         let read = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
-        let encoding = self.tokenizer.encode_fast(read, true).map_err(|error| EmbedError::Inference(error.to_string()))?;
+        let encoding = self.tokenizer.encode(read, true).map_err(|error| EmbedError::Inference(error.to_string()))?;
         let mut ids = encoding.get_ids().to_vec();
+        let small = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let mut offsets: Vec<_> = encoding.get_offsets().iter().map(|&(begin, end)| (small(begin), small(end))).collect();
         let truncated = ids.len() > MAX_TOKENS || read.len() < text.len();
         if ids.len() > MAX_TOKENS {
             let end = ids[ids.len() - 1];
             ids.truncate(MAX_TOKENS - 1);
             ids.push(end);
+            offsets.truncate(MAX_TOKENS - 1);
+            offsets.push((0, 0));
         }
         let unknown = ids.iter().filter(|&&id| Some(id) == self.unknown).count();
         let words = ids.len().saturating_sub(2).max(1);
-        Ok(Tokens { truncated, unknown: unknown as f32 / words as f32, ids })
+        Ok(Tokens { truncated, unknown: unknown as f32 / words as f32, ids, offsets })
     }
 }

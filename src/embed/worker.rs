@@ -103,7 +103,14 @@ mod tests {
         fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
             drop(self.changed.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
             assert_ne!(text, "boom");
-            Ok(Embedding { vector: vec![], token_vectors: vec![], tokens: text.len(), truncated: false, unknown: 0.0 })
+            Ok(Embedding {
+                vector: vec![],
+                token_vectors: vec![],
+                offsets: vec![],
+                tokens: text.len(),
+                truncated: false,
+                unknown: 0.0,
+            })
         }
 
         fn name(&self) -> &'static str {

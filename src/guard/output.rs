@@ -53,8 +53,8 @@ impl OutputGate {
     /// Reads and judges a whole answer. Vectors hold no text, and pass once they are known to be vectors.
     pub fn clear_body(&self, endpoint: Endpoint, body: Bytes, exchange: &mut Exchange) -> Result<Clearing> {
         if endpoint == Endpoint::Embeddings {
-            response::check_vectors(&body)?;
-            return Ok(Clearing::Passed(self.wave_through(body), Some(Complete::new())));
+            let usage = response::check_vectors(&body)?;
+            return Ok(Clearing::Passed(self.wave_through(body), Some(Complete::new(usage))));
         }
         Ok(self.clear(&Response::decode(endpoint, body)?, exchange))
     }
@@ -73,7 +73,7 @@ impl OutputGate {
             outcome.edits.sort_by_key(|(span, _)| span.start);
         }
         let body = if outcome.edits.is_empty() { response.json().bytes().clone() } else { response.json().splice(outcome.edits) };
-        let complete = response.complete().then(Complete::new);
+        let complete = response.complete().then(|| Complete::new(response.usage()));
         Clearing::Passed(Cleared::new(body, set.id(), outcome.notes), complete)
     }
 

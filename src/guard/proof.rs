@@ -3,7 +3,10 @@
 use bytes::Bytes;
 
 use super::rules::RuleSetId;
-use crate::{exchange::RuleNote, wire::Request};
+use crate::{
+    exchange::RuleNote,
+    wire::{Request, response::Usage},
+};
 
 /// A request that has passed the input gate. Cache keys, vectors and upstream calls are made from nothing else.
 #[derive(Debug, Clone)]
@@ -46,11 +49,16 @@ impl Cleared {
 
 /// The model said all that it had to say. Nothing enters the cache without this.
 #[derive(Debug)]
-pub struct Complete(());
+pub struct Complete(Usage);
 
 impl Complete {
-    pub(super) fn new() -> Self {
-        Self(())
+    pub(super) fn new(usage: Usage) -> Self {
+        Self(usage)
+    }
+
+    /// The token is spent; the tokens that the answer cost remain.
+    pub fn into_usage(self) -> Usage {
+        self.0
     }
 }
 

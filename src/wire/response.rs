@@ -11,12 +11,23 @@ use super::{
 };
 use crate::error::{Error, Kind as ErrorKind, Result};
 
+/// The tokens that an answer cost, as the provider counts them; zero where it does not say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// Read.
+    pub prompt_tokens: u64,
+    /// Written.
+    pub completion_tokens: u64,
+}
+
 /// Reads just enough of an embeddings answer: its millions of numbers are nobody's text.
-pub fn check_vectors(body: &[u8]) -> Result<()> {
+pub fn check_vectors(body: &[u8]) -> Result<Usage> {
     #[derive(serde::Deserialize)]
     struct Vectors {
         error: Option<serde_json::Value>,
         data: Option<serde::de::IgnoredAny>,
+        usage: Option<serde_json::Value>,
     }
     let vectors: Vectors = serde_json::from_slice(body).map_err(|error| unreadable(&error.to_string()))?;
     match vectors {
@@ -25,7 +36,8 @@ pub fn check_vectors(body: &[u8]) -> Result<()> {
             Err(dressed_error(message))
         }
         Vectors { data: None, .. } => Err(unreadable("it has no `data`")),
-        Vectors { .. } => Ok(()),
+        // A usage of another shape is no reason to refuse the vectors.
+        Vectors { usage, .. } => Ok(usage.and_then(|usage| serde_json::from_value(usage).ok()).unwrap_or_default()),
     }
 }
 
@@ -85,6 +97,13 @@ impl Response {
             && reasons.all(|reason| reason.is_some_and(|reason| matches!(&*reason, "stop" | "tool_calls" | "function_call")))
     }
 
+    /// The tokens that it cost.
+    pub fn usage(&self) -> Usage {
+        let usage = self.json.root().get("usage");
+        let count = |name: &str| usage.and_then(|usage| usage.get(name)?.raw().parse().ok()).unwrap_or(0);
+        Usage { prompt_tokens: count("prompt_tokens"), completion_tokens: count("completion_tokens") }
+    }
+
     /// Where the answer spells its texts once more, token by token: what is replaced in the one must not stand in the other.
     pub fn spellings(&self) -> Vec<Range<usize>> {
         let choices = self.json.root().get("choices").into_iter().flat_map(Value::items);
@@ -124,6 +143,17 @@ mod tests {
         assert!(!chat(r#"{"choices":[{"finish_reason":"length"}]}"#).complete());
         assert!(!chat(r#"{"choices":[{"finish_reason":"stop"},{"finish_reason":"content_filter"}]}"#).complete());
         assert!(!chat(r#"{"choices":[]}"#).complete());
+    }
+
+    #[test]
+    fn says_what_an_answer_cost() {
+        let usage = Usage { prompt_tokens: 3, completion_tokens: 5 };
+        assert_eq!(chat(r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#).usage(), usage);
+        assert_eq!(chat(r#"{"choices":[],"usage":{"prompt_tokens":-3,"completion_tokens":"5"}}"#).usage(), Usage::default());
+        assert_eq!(chat(r#"{"choices":[],"usage":null}"#).usage(), Usage::default());
+        let vectors = br#"{"data":[],"usage":{"prompt_tokens":3,"total_tokens":3}}"#;
+        assert_eq!(check_vectors(vectors).unwrap(), Usage { prompt_tokens: 3, completion_tokens: 0 });
+        assert_eq!(check_vectors(br#"{"data":[],"usage":7}"#).unwrap(), Usage::default());
     }
 
     #[test]
