@@ -190,9 +190,9 @@ impl Cache {
     }
 
     /// The vector of the last message and the entries nearest to it, or why there is none.
-    async fn by_meaning(&self, scope: &Scope, plan: &CachePlan, exchange: &mut Exchange) -> Result<Near, Bypass> {
+    async fn by_meaning(&self, scope: &Scope<'_>, plan: &CachePlan, exchange: &mut Exchange) -> Result<Near, Bypass> {
         let semantic = self.semantic.as_ref().filter(|_| plan.mode == Mode::Semantic).ok_or(Bypass::Configured)?;
-        let text = scope.text.as_deref().ok_or(scope.without_text)?;
+        let text = scope.text()?;
         let (partitions, partition) = (Arc::clone(&self.partitions), scope.partition);
         let started = clock::now();
         // The scan runs where the vector was made: both are work for a thread that may be busy for a millisecond.
@@ -200,7 +200,7 @@ impl Cache {
             let usable = usable(&embedding);
             usable.map(|()| (partitions.nearest(&partition, &embedding.vector, NEIGHBOURS), embedding.vector))
         };
-        let found = semantic.worker.embed(text, search).await;
+        let found = semantic.worker.embed(&text, search).await;
         exchange.timings.embed = Some(clock::now().saturating_duration_since(started));
         match found {
             Ok(Ok(found)) => found.map(|(nearest, vector)| (vector, nearest)),

@@ -29,21 +29,19 @@ use crate::{
 pub type Key = [u8; 32];
 
 /// A request as the cache sees it.
-#[derive(Debug, Clone)]
-pub struct Scope {
+#[derive(Debug)]
+pub struct Scope<'r> {
     /// Everything, the last message included.
     pub exact: Key,
     /// Everything but the words of the last message, of which only the numbers count: entries are compared by meaning only within one partition.
     pub partition: Key,
-    /// The words of the last message, if they may be compared by meaning.
-    pub text: Option<String>,
-    /// Why there are none, where there are none.
-    pub without_text: Bypass,
+    request: &'r Request,
+    question: Result<Question<'r>, Bypass>,
 }
 
-impl Scope {
+impl<'r> Scope<'r> {
     /// Fingerprints a request. `context` is what is not in the body and changes the answer all the same: the upstream, the namespace.
-    pub fn of(screened: &Screened, tenant: Tenant, context: &[&[u8]]) -> Self {
+    pub fn of(screened: &'r Screened, tenant: Tenant, context: &[&[u8]]) -> Self {
         let request = screened.request();
         let question = Question::of(request);
         let mut hasher = Hasher::new();
@@ -65,9 +63,31 @@ impl Scope {
         for text in texts {
             sized(&mut exact, text.as_bytes());
         }
-        let text = question.and_then(|question| question.comparable(request));
-        let without_text = text.as_ref().err().copied().unwrap_or(Bypass::NotText);
-        Self { exact: *exact.finalize().as_bytes(), partition, text: text.ok(), without_text }
+        Self { exact: *exact.finalize().as_bytes(), partition, request, question }
+    }
+
+    /// The words of the last message, if they may be compared by meaning, or why not. It takes some microseconds, which an exact hit need not spend.
+    pub fn text(&self) -> Result<String, Bypass> {
+        let question = self.question.as_ref().map_err(|reason| *reason)?;
+        let text = question.texts.join("\n");
+        if self.searches_the_web() || temporal::asks_about_now(&text) && !self.any_before(question, temporal::tells_now) {
+            Err(Bypass::Now)
+        } else if personal::asks_about_asker(&text) && !self.any_before(question, personal::tells_asker) {
+            Err(Bypass::Asker)
+        } else {
+            Ok(text)
+        }
+    }
+
+    /// What is found on the web depends on when it is looked for.
+    fn searches_the_web(&self) -> bool {
+        self.request.json().root().get("web_search_options").is_some_and(|options| !options.is_null())
+    }
+
+    /// Whether any text before the question tells what the question depends on.
+    fn any_before(&self, question: &Question<'_>, tells: fn(&str) -> bool) -> bool {
+        let end = question.value.span().start;
+        self.request.texts().iter().any(|text| text.span.end <= end && tells(&text.text))
     }
 }
 
@@ -78,6 +98,7 @@ fn numbers(hasher: &mut Hasher, text: &str) {
 }
 
 /// The last message, where it is a user's and all text.
+#[derive(Debug)]
 struct Question<'r> {
     /// The value to leave out of the partition.
     value: Value<'r>,
@@ -100,21 +121,6 @@ impl<'r> Question<'r> {
         let value = value.ok_or(Bypass::NotText)?;
         let texts = texts_of(value).filter(|texts| texts.iter().any(|text| !text.trim().is_empty())).ok_or(Bypass::NotText)?;
         Ok(Self { value, texts })
-    }
-
-    /// The words, if an answer to others that mean the same would do.
-    fn comparable(self, request: &Request) -> Result<String, Bypass> {
-        let text = self.texts.join("\n");
-        let before = self.value.span().start;
-        let earlier = |tells: fn(&str) -> bool| request.texts().iter().any(|text| text.span.end <= before && tells(&text.text));
-        let searches = request.json().root().get("web_search_options").is_some_and(|options| !options.is_null());
-        if searches || temporal::asks_about_now(&text) && !earlier(temporal::tells_now) {
-            Err(Bypass::Now)
-        } else if personal::asks_about_asker(&text) && !earlier(personal::tells_asker) {
-            Err(Bypass::Asker)
-        } else {
-            Ok(text)
-        }
     }
 }
 
@@ -154,16 +160,24 @@ mod tests {
         guard::{InputGate, Screening, Settings, rules::load},
     };
 
-    fn scope_for(tenant: u8, endpoint: Endpoint, body: &str) -> Scope {
+    /// What a scope says.
+    struct Said {
+        exact: Key,
+        partition: Key,
+        text: Result<String, Bypass>,
+    }
+
+    fn scope_for(tenant: u8, endpoint: Endpoint, body: &str) -> Said {
         let settings = Settings { builtin: false, directory: None, overrides: Default::default() };
         let gate = InputGate::new(Arc::new(load(&settings).unwrap()));
         let request = Request::decode(endpoint, Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let mut exchange = Exchange::new("t".to_owned(), Tenant([tenant; 16]));
         let Screening::Passed(screened) = gate.screen(request, &mut exchange).unwrap() else { panic!("blocked") };
-        Scope::of(&screened, Tenant([tenant; 16]), &[b"upstream"])
+        let scope = Scope::of(&screened, Tenant([tenant; 16]), &[b"upstream"]);
+        Said { exact: scope.exact, partition: scope.partition, text: scope.text() }
     }
 
-    fn scope(body: &str) -> Scope {
+    fn scope(body: &str) -> Said {
         scope_for(0, Endpoint::Chat, body)
     }
 
@@ -206,7 +220,7 @@ mod tests {
         let (base, other) = (scope(BASE), scope(&BASE.replace("\"hi\"", "\"hello\"")));
         assert_eq!(base.partition, other.partition);
         assert_ne!(base.exact, other.exact);
-        assert_eq!(other.text.as_deref(), Some("hello"));
+        assert_eq!(other.text.as_deref(), Ok("hello"));
     }
 
     #[test]
@@ -222,19 +236,19 @@ mod tests {
         let with = |message: &str| scope(&format!(r#"{{"model":"m","messages":[{message}]}}"#)).text;
         assert_eq!(
             with(r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}"#).as_deref(),
-            Some("a\nb")
+            Ok("a\nb")
         );
         assert_eq!(
             with(r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"u"}}]}"#),
-            None
+            Err(Bypass::NotText)
         );
-        assert_eq!(with(r#"{"role":"tool","tool_call_id":"1","content":"a"}"#), None);
-        assert_eq!(with(r#"{"role":"user","content":"  "}"#), None);
-        assert_eq!(scope_for(0, Endpoint::Embeddings, r#"{"model":"m","input":"a"}"#).text, None);
+        assert_eq!(with(r#"{"role":"tool","tool_call_id":"1","content":"a"}"#), Err(Bypass::NotText));
+        assert_eq!(with(r#"{"role":"user","content":"  "}"#), Err(Bypass::NotText));
+        assert_eq!(scope_for(0, Endpoint::Embeddings, r#"{"model":"m","input":"a"}"#).text, Err(Bypass::Endpoint));
     }
 
     /// The scope of a conversation that ends with this question.
-    fn after(role: &str, earlier: &str, question: &str) -> Scope {
+    fn after(role: &str, earlier: &str, question: &str) -> Said {
         let messages = serde_json::json!([{"role": role, "content": earlier}, {"role": "user", "content": question}]);
         scope(&serde_json::json!({"model": "m", "messages": messages}).to_string())
     }
@@ -244,29 +258,29 @@ mod tests {
         let (now, asker) = ("What's on television tonight?", "Where is my order?");
         for (question, reason) in [(now, Bypass::Now), (asker, Bypass::Asker)] {
             let held = after("system", "Be kind.", question);
-            assert_eq!((held.text, held.without_text), (None, reason));
+            assert_eq!(held.text, Err(reason));
             assert_ne!(held.exact, after("system", "Be kind.", &format!("{question}!")).exact, "the exact tier reads it");
         }
         for role in ["system", "developer", "user"] {
-            assert_eq!(after(role, "Today is 2026-11-20.", now).text.as_deref(), Some(now));
-            assert_eq!(after(role, "Customer id: C-1507", asker).text.as_deref(), Some(asker));
+            assert_eq!(after(role, "Today is 2026-11-20.", now).text.as_deref(), Ok(now));
+            assert_eq!(after(role, "Customer id: C-1507", asker).text.as_deref(), Ok(asker));
         }
-        assert_eq!(after("system", "Customer id: C-1507", now).without_text, Bypass::Now);
-        assert_eq!(scope(&BASE.replace("\"hi\"", "\"Customer id: C-1507. Where is my order?\"")).without_text, Bypass::Asker);
+        assert_eq!(after("system", "Customer id: C-1507", now).text, Err(Bypass::Now));
+        assert_eq!(scope(&BASE.replace("\"hi\"", "\"Customer id: C-1507. Where is my order?\"")).text, Err(Bypass::Asker));
     }
 
     #[test]
     fn what_is_searched_for_on_the_web_is_not_compared_by_meaning() {
         let with = |options: &str| scope(&BASE.replace("{\"model\"", &format!("{{\"web_search_options\":{options},\"model\"")));
-        assert_eq!((with("{}").text, with("{}").without_text), (None, Bypass::Now));
-        assert_eq!(with("null").text.as_deref(), Some("hi"));
+        assert_eq!(with("{}").text, Err(Bypass::Now));
+        assert_eq!(with("null").text.as_deref(), Ok("hi"));
     }
 
     #[test]
     fn a_prompt_is_compared_by_meaning_where_it_is_one_question() {
         let of = |rest: &str| scope_for(0, Endpoint::Completions, &format!(r#"{{"model":"m",{rest}}}"#));
         let base = of(r#""prompt":"Tell a joke""#);
-        assert_eq!(base.text.as_deref(), Some("Tell a joke"));
+        assert_eq!(base.text.as_deref(), Ok("Tell a joke"));
         assert_eq!(base.partition, of(r#""prompt":"Tell me a joke""#).partition);
         assert_ne!(base.partition, of(r#""prompt":"Tell a joke","suffix":"The end""#).partition);
         let without = [
@@ -276,7 +290,7 @@ mod tests {
             (r#""prompt":"Tell a joke","echo":true"#, Bypass::Endpoint),
         ];
         for (rest, reason) in without {
-            assert_eq!((of(rest).text, of(rest).without_text), (None, reason), "{rest}");
+            assert_eq!(of(rest).text, Err(reason), "{rest}");
         }
     }
 
