@@ -31,8 +31,8 @@ use crate::{
 
 /// How many neighbours are looked at: the nearest one may have expired.
 const NEIGHBOURS: usize = 4;
-/// Share of unknown tokens above which a vector says little about the text.
-const MAX_UNKNOWN: f32 = 0.2;
+/// Share of unknown words above which the text is in a language that the model does not know: its vectors are all near to each other.
+const MAX_UNKNOWN: f32 = 0.5;
 
 /// How much may be answered from the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
