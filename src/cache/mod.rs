@@ -144,6 +144,9 @@ impl moka::Expiry<Key, Arc<Entry>> for PerEntry {
 impl Cache {
     /// An empty cache. Without `semantic` only the exact tier answers.
     pub fn new(settings: &Settings, semantic: Option<Semantic>) -> Self {
+        if semantic.is_some() {
+            scope::prepare();
+        }
         let partitions = Arc::new(Partitions::default());
         let listener = {
             let partitions = Arc::clone(&partitions);

@@ -28,6 +28,12 @@ use crate::{
 /// Requests with the same key are the same request.
 pub type Key = [u8; 32];
 
+/// Builds what questions are searched with. It takes some 20 ms, which no request should wait for.
+pub fn prepare() {
+    temporal::prepare();
+    personal::prepare();
+}
+
 /// A request as the cache sees it.
 #[derive(Debug)]
 pub struct Scope<'r> {

@@ -11,46 +11,35 @@ use super::phrases::{any_of, expression};
 /// What people own at the places that answer questions for them.
 const THINGS: &str = "(orders?|packages?|parcels?|shipments?|deliver(y|ies)|cards?|payments?|transfers?|refunds?|money|funds|balances?|accounts?|subscriptions?|memberships?|plans?|bills?|invoices?|receipts?|statements?|transactions?|purchases?|spending|expenses|deposits?|withdrawals?|che(que|ck)s?|top up|paycheck|paychecks|pay|payday|salary|income|pension|savings|loans?|mortgage|debt|credit|score|rating|limits?|rewards?|points|miles|claims?|applications?|requests?|cases?|tickets?|bookings?|reservations?|flights?|trips?|itinerary|luggage|baggage|bags?|seats?|gate|appointments?|meetings?|schedule|calendar|agenda|visa|passport|insurance|policy|coverage|prescriptions?|results?|grades?|homework|assignments?|messages?|emails?|inbox|mail|notifications?|texts?|voicemails?|reminders?|alarms?|timers?|playlists?|lists?|todos?|notes?|files?|documents?|pto|vacation days|days off|leave|taxes|w2|usage|data|quota|profile|name|address|number|birthday|location|history|settings|preferences|warranty|licen[cs]e|registration|car|phone|fuel|gas|battery|tires?)";
 
-fn list() -> Vec<String> {
-    let owned = |before: &str| format!("{before} my ([a-z-]+ ){{0,3}}?{THINGS}");
-    let mut phrases = vec![
-        // What, where and when of one's own.
-        "(where|what|when|which|who)('s|s|'re| is| are| was| were| did| does| do| will| would| should| can i expect)?( all)? my"
-            .to_owned(),
-        owned("(has|have|had|did|was|were|is|are|does|know if|see if|check if|tell me if|sure if)"),
-        owned(
-            "how (much|many|far|long|old|big|full|low|high)('s| is| are| of| do| does| did| was| were| will)?( it take)?( left)?( on| in| until| till| before| for)?",
-        ),
-        owned("(status|state|progress|whereabouts|balance|details|amount|total|date|copy) (of|on|for)"),
-        owned(
-            "(what|anything|something|much|many|there|left|item|items|money|charges?|transactions?)('s|s| is| are| was| do i have| have i got)?( left)?( still)? (on|in|at|from|to)",
-        ),
-        // Told to look it up.
-        owned(
-            "(show|list|track|display|pull up|look up|view|see|read|check|find|get|fetch|bring up|tell|give|let|locate|open|review|report|know|verify)( to)?( me)?( know)?( about)?( up)?( on)?( out)?( what| where| when| how much| if)?( is| are)?( all)?( of)?( the)?( (balance|status|total|amount|list|details|number|name|date|contents|rest|items?|transactions?|charges?)( of| on| in| for| from)?)?",
-        ),
-    ];
-    phrases.extend(
-        [
-            "my (order|application|claim|refund|delivery|shipment|payment|account|transfer|card|visa)('s)? status",
-            // Who and where one is.
-            "who am i|where am i|where do i (live|work)|how old am i|when was i born|what am i called|(do you )?(know|remember) (me|who i am|where i (am|live)|my name)|who i am|where i am",
-            "(near|around|close to|closest to|nearest to|next to) me|nearby|around here|in my (area|city|town|neighbou?rhood|state|country)|(nearest|closest) (gas|petrol|atm|bank|branch|store|shop|supermarket|hospital|pharmacy|train|bus|subway|metro|station|airport|restaurant|cafe|hotel|doctor|park|mechanic)",
-            // What one has, owes, did.
-            "do i (still |already |currently )?owe|do i (still |already |currently )?have (any|enough|an?|some|more|much|many|left|new|unread|money|access|time|insurance|plans|meetings|appointments|reminders|[a-z]+ left|on my|in my)",
-            "how (much|many)( [a-z]+){0,3} (do|did|have|had) i( still| currently| already)? (owe|have|got|get|spend|spent|earn|earned|make|made|pay|paid|save|saved|use|used|take|taken|left|burn|eat|walk)",
-            "how (much|many)( [a-z]+){0,3} (i (still )?(have|owe|spent|earned|used|paid|made|took)|am i|(have i|i have|i've) (left|accrued|accumulated|available|remaining|used|taken|earned|spent|paid))",
-            "am i (still |already |currently |being )*(eligible|entitled|allowed|approved|due|late|covered|insured|enrolled|registered|subscribed|signed up|logged in|owed|overdrawn|charged|billed|paying|supposed|scheduled|booked|free|busy|on track|low|out of|qualified|verified|blocked)",
-            "(was|were) i( [a-z]+)? (charged|billed|debited|paid|refunded|approved|accepted|rejected|declined|denied|refused|blocked|locked|logged|supposed|credited)",
-            "why (am i|was i|were we|have i been|did i get|did you|i was|i am)( still)?( being)? (charged|billed|debited|refused|denied|declined|rejected|blocked|locked|logged|charge|bill|banned|suspended)",
-            "(have|had) i( [a-z]+)? (been|paid|received|got|gotten|used|spent|reached|exceeded|missed|ordered|booked|received|earned|saved|submitted|registered|run)",
-            "did (i|we)( [a-z]+)? (pay|order|buy|book|get|receive|miss|spend|forget|submit|sign|register|send|leave|set|take|win|pass|make|remember|already)",
-            "(what|which [a-z]+|when|where|who) (did|have|had) i (last |just |already |ever )?(order|ordered|buy|bought|pay|paid|spend|spent|ask|asked|say|said|tell|told|do|done|eat|eaten|book|booked|purchase|purchased|schedule|scheduled|put|park|parked|leave|sign|start|join|subscribe|register|save|saved|save|take|send|sent|receive|make|visit|change|create|open|last)",
-            "what do i (still )?(owe|have (on|in|left|planned|scheduled|going|coming))|when (do|am|will) i (next |be )?(get paid|paid|due|get my|receive my|renew|expire|scheduled|off|have)",
-        ]
-        .map(str::to_owned),
-    );
-    phrases
+/// What makes one of these [`THINGS`] a question when it stands before "my".
+const ASKS_FOR: &[&str] = &[
+    "(has|have|had|did|was|were|is|are|does|know if|see if|check if|tell me if|sure if)",
+    "how (much|many|far|long|old|big|full|low|high)('s| is| are| of| do| does| did| was| were| will)?( it take)?( left)?( on| in| until| till| before| for)?",
+    "(status|state|progress|whereabouts|balance|details|amount|total|date|copy) (of|on|for)",
+    "(what|anything|something|much|many|there|left|item|items|money|charges?|transactions?)('s|s| is| are| was| do i have| have i got)?( left)?( still)? (on|in|at|from|to)",
+    "(show|list|track|display|pull up|look up|view|see|read|check|find|get|fetch|bring up|tell|give|let|locate|open|review|report|know|verify)( to)?( me)?( know)?( about)?( up)?( on)?( out)?( what| where| when| how much| if)?( is| are)?( all)?( of)?( the)?( (balance|status|total|amount|list|details|number|name|date|contents|rest|items?|transactions?|charges?)( of| on| in| for| from)?)?",
+];
+
+/// Who and where one is; what one has, owes, did.
+const ABOUT_ME: &[&str] = &[
+    "(what|where)( all)? my|(where|what|when|which|who)('s|s|'re| is| are| was| were| did| does| do| will| would| should| can i expect)( all)? my",
+    "my (order|application|claim|refund|delivery|shipment|payment|account|transfer|card|visa)('s)? status",
+    "who am i|where am i|where do i (live|work)|how old am i|when was i born|what am i called|(do you )?(know|remember) (me|who i am|where i (am|live)|my name)|who i am|where i am",
+    "(near|around|close to|closest to|nearest to|next to) me|nearby|around here|in my (area|city|town|neighbou?rhood|state|country)|(nearest|closest) (gas|petrol|atm|bank|branch|store|shop|supermarket|hospital|pharmacy|train|bus|subway|metro|station|airport|restaurant|cafe|hotel|doctor|park|mechanic)",
+    "do i (still |already |currently )?owe|do i (still |already |currently )?have (any|enough|an?|some|more|much|many|left|new|unread|money|access|time|insurance|plans|meetings|appointments|reminders|[a-z]+ left|on my|in my)",
+    "how (much|many)( [a-z]+){0,3} (do|did|have|had) i( still| currently| already)? (owe|have|got|get|spend|spent|earn|earned|make|made|pay|paid|save|saved|use|used|take|taken|left|burn|eat|walk)",
+    "how (much|many)( [a-z]+){0,3} (i (still )?(have|owe|spent|earned|used|paid|made|took)|am i|(have i|i have|i've) (left|accrued|accumulated|available|remaining|used|taken|earned|spent|paid))",
+    "am i (still |already |currently |being )*(eligible|entitled|allowed|approved|due|late|covered|insured|enrolled|registered|subscribed|signed up|logged in|owed|overdrawn|charged|billed|paying|supposed|scheduled|booked|free|busy|on track|low|out of|qualified|verified|blocked)",
+    "(was|were) i( [a-z]+)? (charged|billed|debited|paid|refunded|approved|accepted|rejected|declined|denied|refused|blocked|locked|logged|supposed|credited)",
+    "why (am i|was i|were we|have i been|did i get|did you|i was|i am)( still)?( being)? (charged|billed|debited|refused|denied|declined|rejected|blocked|locked|logged|charge|bill|banned|suspended)",
+    "(have|had) i( [a-z]+)? (been|paid|received|got|gotten|used|spent|reached|exceeded|missed|ordered|booked|received|earned|saved|submitted|registered|run)",
+    "did (i|we)( [a-z]+)? (pay|order|buy|book|get|receive|miss|spend|forget|submit|sign|register|send|leave|set|take|win|pass|make|remember|already)",
+    "(what|which [a-z]+|when|where|who) (did|have|had) i (last |just |already |ever )?(order|ordered|buy|bought|pay|paid|spend|spent|ask|asked|say|said|tell|told|do|done|eat|eaten|book|booked|purchase|purchased|schedule|scheduled|put|park|parked|leave|sign|start|join|subscribe|register|save|saved|save|take|send|sent|receive|make|visit|change|create|open|last)",
+    "what do i (still )?(owe|have (on|in|left|planned|scheduled|going|coming))|when (do|am|will) i (next |be )?(get paid|paid|due|get my|receive my|renew|expire|scheduled|off|have)",
+];
+
+fn asks_for_things() -> String {
+    format!("({}) my ([a-z-]+ ){{0,3}}?{THINGS}", ASKS_FOR.join("|"))
 }
 
 /// How something is done, and what may be done, is the same for everybody.
@@ -74,9 +63,16 @@ fn told() -> [String; 3] {
     ]
 }
 
-static ABOUT_ASKER: LazyLock<Regex> = LazyLock::new(|| any_of(&list()));
+static ABOUT_ASKER: LazyLock<Regex> = LazyLock::new(|| any_of(&[&[&*asks_for_things()], ABOUT_ME].concat()));
 static ABOUT_ANYONE: LazyLock<Regex> = LazyLock::new(|| any_of(HOW_TO));
 static TELLS_ASKER: LazyLock<Regex> = LazyLock::new(|| expression(&told()));
+
+/// Builds the expressions.
+pub(super) fn prepare() {
+    LazyLock::force(&ABOUT_ASKER);
+    LazyLock::force(&ABOUT_ANYONE);
+    LazyLock::force(&TELLS_ASKER);
+}
 
 /// Whether the answer to this question depends on who asks it.
 pub(super) fn asks_about_asker(question: &str) -> bool {

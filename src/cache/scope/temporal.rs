@@ -15,7 +15,7 @@ const NOW: &[&str] = &[
     // "Now" alone is often no more than a word to begin with; at the end or after a form of "to be" it is a time.
     "(is|are|it's|that's|open|available|happening|going on|doing|like|here|there) now",
     "(this|last|next|past|coming|previous|current) (week|weekend|month|year|quarter|season|semester|night|morning|afternoon|evening|spring|summer|fall|autumn|winter|monday|tuesday|wednesday|thursday|friday|saturday|sunday)('s)?",
-    "(minutes?|hours?|days?|weeks?|months?|years?) ago|(in|for|over|within) the (last|past|next|coming) ([a-z0-9]+ )?(minutes?|hours?|days?|weeks?|months?|years?)",
+    "(minutes?|hours?|days?|weeks?|months?|years?) ago|(in|for|over|within) the ((last|past) ([a-z0-9]+ )?(minutes?|hours?|days?|weeks?|months?|year)|(next|coming) ([a-z0-9]+ )?(minutes?|hours?|days?|weeks?|months?|years?))",
     "(how (long|soon|much longer)|how many [a-z]+) (is it |are there |do we have |are left |left |remain )?(until|till|before|to go)",
     "latest|newest|most recent|up to date|breaking news|the news|in the news|headlines|recent (news|events|developments|changes)",
     "current (time|date|day|year|month|weather|temperature|price|prices|rate|rates|interest rate|exchange rate|score|scores|status|state|situation|version|events|affairs|news|trends?|market|value|location|president|prime minister|government|ceo|champions?|population|record|traffic|balance)",
@@ -46,6 +46,12 @@ fn told() -> String {
 
 static ABOUT_NOW: LazyLock<Regex> = LazyLock::new(|| any_of(NOW));
 static TELLS_NOW: LazyLock<Regex> = LazyLock::new(|| expression(&[told()]));
+
+/// Builds the expressions.
+pub(super) fn prepare() {
+    LazyLock::force(&ABOUT_NOW);
+    LazyLock::force(&TELLS_NOW);
+}
 
 /// Whether the answer to this question changes with the time.
 pub(super) fn asks_about_now(question: &str) -> bool {
