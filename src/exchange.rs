@@ -43,13 +43,17 @@ pub enum Bypass {
     Configured,
     /// The client asked not to be answered from the cache or not to be stored.
     Client,
-    /// The endpoint's answers are compared exactly only.
+    /// Answers of this kind are compared exactly only: vectors, and completions that repeat their prompt.
     Endpoint,
     /// The last message is not a user's text alone.
     NotText,
+    /// The answer depends on when it is asked.
+    Now,
+    /// The answer depends on who asks.
+    Asker,
     /// The text is longer than the model reads.
     TooLong,
-    /// The model does not know the words.
+    /// The model does not know the words, or their language.
     UnknownWords,
     /// The embedding queue was full.
     Busy,
@@ -65,6 +69,8 @@ impl Bypass {
             Self::Client => "client",
             Self::Endpoint => "endpoint",
             Self::NotText => "not-text",
+            Self::Now => "now",
+            Self::Asker => "asker",
             Self::TooLong => "too-long",
             Self::UnknownWords => "unknown-words",
             Self::Busy => "busy",

@@ -31,8 +31,8 @@ use crate::{
 
 /// How many neighbours are looked at: the nearest one may have expired.
 const NEIGHBOURS: usize = 4;
-/// Share of unknown tokens above which a vector says little about the text.
-const MAX_UNKNOWN: f32 = 0.2;
+/// Share of unknown words above which the text is in a language that the model does not know: its vectors are all near to each other.
+const MAX_UNKNOWN: f32 = 0.5;
 
 /// How much may be answered from the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +155,9 @@ impl moka::Expiry<Key, Arc<Entry>> for PerEntry {
 impl Cache {
     /// An empty cache. Without `semantic` only the exact tier answers.
     pub fn new(settings: &Settings, semantic: Option<Semantic>) -> Self {
+        if semantic.is_some() {
+            scope::prepare();
+        }
         let partitions = Arc::new(Partitions::default());
         let listener = {
             let partitions = Arc::clone(&partitions);
@@ -202,9 +205,9 @@ impl Cache {
     }
 
     /// The vector of the last message and the entries nearest to it, or why there is none.
-    async fn by_meaning(&self, scope: &Scope, plan: &CachePlan, exchange: &mut Exchange) -> Result<Near, Bypass> {
+    async fn by_meaning(&self, scope: &Scope<'_>, plan: &CachePlan, exchange: &mut Exchange) -> Result<Near, Bypass> {
         let semantic = self.semantic.as_ref().filter(|_| plan.mode == Mode::Semantic).ok_or(Bypass::Configured)?;
-        let text = scope.text.as_deref().ok_or(scope.without_text)?;
+        let text = scope.text()?;
         let (partitions, partition) = (Arc::clone(&self.partitions), scope.partition);
         let started = clock::now();
         let words: Box<str> = text.into();
@@ -215,7 +218,7 @@ impl Cache {
             let tokens = TokenVectors::of(&embedding);
             Ok((Question { partition, text: words, vector: embedding.vector, tokens }, nearest))
         };
-        let found = semantic.worker.embed(text, search).await;
+        let found = semantic.worker.embed(&text, search).await;
         exchange.timings.embed = Some(clock::now().saturating_duration_since(started));
         match found {
             Ok(Ok(found)) => found,

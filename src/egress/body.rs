@@ -9,7 +9,12 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::refusal;
-use crate::{error::Error, guard::ClearedStream, pipeline::Arriving, wire::sse};
+use crate::{
+    error::Error,
+    guard::ClearedStream,
+    pipeline::Arriving,
+    wire::{replay::Replay, sse},
+};
 
 /// A response body.
 #[derive(Debug)]
@@ -18,6 +23,7 @@ pub struct Body(Form);
 #[derive(Debug)]
 enum Form {
     Whole(Option<Bytes>),
+    Told(Box<Replay>),
     Events(Box<ClearedStream<Arriving>>),
     Arriving(Box<Arriving>),
 }
@@ -26,6 +32,11 @@ impl Body {
     /// All of it.
     pub fn whole(bytes: Bytes) -> Self {
         Self(Form::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
+    }
+
+    /// The events of a whole answer, made as the client takes them.
+    pub(super) fn told(events: Replay) -> Self {
+        Self(Form::Told(Box::new(events)))
     }
 
     /// Events as they come. A failure in the middle is told as a last event, in the shape of an error.
@@ -46,6 +57,7 @@ impl HttpBody for Body {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match &mut self.0 {
             Form::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Form::Told(events) => Poll::Ready(events.next().map(|events| Ok(Frame::data(events)))),
             Form::Arriving(body) => Pin::new(body).poll_frame(cx),
             Form::Events(stream) => {
                 let polled = Pin::new(stream).poll_frame(cx);
@@ -66,7 +78,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Form::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Form::Events(_) | Form::Arriving(_) => SizeHint::default(),
+            Form::Told(_) | Form::Events(_) | Form::Arriving(_) => SizeHint::default(),
         }
     }
 }

@@ -53,11 +53,11 @@ pub fn respond_unread(reply: Result<(Head, Arriving)>, exchange: &Exchange) -> R
 /// A whole answer is told as events where the client wants events; what cannot be told is sent as it is.
 fn whole(mut head: Head, body: Bytes, form: Form) -> Response<Body> {
     let told = (form.stream && head.status.is_success())
-        .then(|| replay::events(&serde_json::from_slice(&body).ok()?, form.include_usage))
+        .then(|| replay::events(serde_json::from_slice(&body).ok()?, form.include_usage))
         .flatten();
     let Some(events) = told else { return with_head(head, Body::whole(body)) };
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    with_head(head, Body::whole(events))
+    with_head(head, Body::told(events))
 }
 
 fn with_head(head: Head, body: Body) -> Response<Body> {

@@ -64,7 +64,7 @@ pub struct Embedding {
     pub tokens: usize,
     /// Whether the text is longer than the model reads.
     pub truncated: bool,
-    /// Share of tokens that the model does not know, 0 to 1.
+    /// Of the words that tell a text's language, the share that the model does not know as words, 0 to 1.
     pub unknown: f32,
 }
 

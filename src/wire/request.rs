@@ -134,9 +134,10 @@ impl Request {
 }
 
 /// The keys that are read here, by where they stand.
-const TOP_LEVEL: [&str; 7] = ["model", "messages", "prompt", "suffix", "input", "stream", "stream_options"];
-const OF_A_MESSAGE: [&str; 7] = ["role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls", "function_call"];
-const OF_A_PART: [&str; 4] = ["type", "text", "refusal", "thinking"];
+pub(crate) const TOP_LEVEL: [&str; 7] = ["model", "messages", "prompt", "suffix", "input", "stream", "stream_options"];
+pub(crate) const OF_A_MESSAGE: [&str; 7] =
+    ["role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls", "function_call"];
+pub(crate) const OF_A_PART: [&str; 4] = ["type", "text", "refusal", "thinking"];
 
 /// Some servers read `Messages` as `messages`: what the one judges and what the other reads must be the same.
 fn refuse_lookalikes(object: Value<'_>, known: &[&str], place: &str) -> Result<()> {

@@ -58,6 +58,19 @@ async fn a_paraphrase_is_answered_and_says_how_similar_it_is() {
 }
 
 #[tokio::test]
+async fn a_paraphrase_of_a_prompt_is_answered_too() {
+    let upstream = Upstream::start(|_, talk| async move {
+        talk.json(&json!({ "choices": [{ "index": 0, "text": "Paris", "finish_reason": "stop" }] })).await
+    })
+    .await;
+    let house = House::semantic(&upstream).await;
+    for (prompt, cache) in [(QUESTION, "MISS"), (PARAPHRASE, "SEMANTIC HIT")] {
+        let answer = house.client().await.post("/v1/completions").json(&json!({ "model": "m", "prompt": prompt })).send().await;
+        assert_eq!(answer.cache(), cache);
+    }
+}
+
+#[tokio::test]
 async fn a_paraphrase_in_another_conversation_is_not_answered() {
     let upstream = Upstream::plain().await;
     let house = House::semantic(&upstream).await;
@@ -239,7 +252,10 @@ async fn what_is_compared_exactly_only_says_why() {
         (CHAT, chat(&long), "too-long"),
         (CHAT, chat("𓀀 𓁐 𓃠 𓆏 𓇯"), "unknown-words"),
         (CHAT, after_a_tool, "not-text"),
-        ("/v1/completions", json!({ "model": "m", "prompt": "Hi" }), "endpoint"),
+        (CHAT, chat("What's on television tonight?"), "now"),
+        (CHAT, chat("Where is my order?"), "asker"),
+        ("/v1/completions", json!({ "model": "m", "prompt": ["Hi"] }), "not-text"),
+        ("/v1/completions", json!({ "model": "m", "prompt": "Hi", "echo": true }), "endpoint"),
         ("/v1/embeddings", json!({ "model": "m", "input": "Hi" }), "endpoint"),
     ];
     for (path, request, reason) in cases {
