@@ -14,6 +14,7 @@ mod index;
 mod partitions;
 pub mod policy;
 pub mod scope;
+pub mod verify;
 
 pub use entry::{About, Asked, Cost, Entry, Place};
 pub use index::{Flat, Id, VectorIndex};
@@ -210,7 +211,7 @@ impl Cache {
         let text = scope.text()?;
         let (partitions, partition) = (Arc::clone(&self.partitions), scope.partition);
         let started = clock::now();
-        let words: Box<str> = text.into();
+        let words: Box<str> = text.as_str().into();
         // The scan runs where the vector was made: both are work for a thread that may be busy for a millisecond.
         let search = move |embedding: Embedding| {
             usable(&embedding)?;

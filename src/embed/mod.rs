@@ -15,7 +15,7 @@ mod worker;
 pub use bundled::Bundled;
 pub use model::{DIMENSIONS, MAX_TOKENS, ModelFiles};
 pub use onnxruntime::{OnnxRuntime, find_library};
-pub use token_vectors::TokenVectors;
+pub use token_vectors::{TokenVectors, dot};
 pub use worker::{Busy, Worker};
 
 /// Which engine computes the vectors.

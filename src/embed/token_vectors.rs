@@ -8,10 +8,11 @@ const MAX_TOKENS: usize = 64;
 const LEVELS: f32 = 127.0;
 
 /// One direction a token, in `i8`, and where in the text each token stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TokenVectors {
     numbers: Box<[i8]>,
     offsets: Box<[(u16, u16)]>,
+    inverse_lengths: Box<[f32]>,
 }
 
 impl TokenVectors {
@@ -24,8 +25,13 @@ impl TokenVectors {
             return Self::default();
         };
         let vectors = embedding.token_vectors.chunks_exact(DIMENSIONS).skip(inner.start).take(offsets.len());
-        let numbers = vectors.flat_map(quantized).collect();
-        Self { numbers, offsets }
+        Self::new(vectors.flat_map(quantized).collect(), offsets)
+    }
+
+    fn new(numbers: Box<[i8]>, offsets: Box<[(u16, u16)]>) -> Self {
+        let inverse = |vector: &[i8]| 1.0 / (dot(vector, vector) as f32).sqrt().max(1.0);
+        let inverse_lengths = numbers.chunks_exact(DIMENSIONS).map(inverse).collect();
+        Self { numbers, offsets, inverse_lengths }
     }
 
     /// Bytes of the text that each token stands for, begin and end.
@@ -33,14 +39,19 @@ impl TokenVectors {
         &self.offsets
     }
 
-    /// The direction of a token; its length is about 127.
+    /// The direction of a token, not of length 1.
     pub fn vector(&self, token: usize) -> &[i8] {
         self.numbers.get(token * DIMENSIONS..(token + 1) * DIMENSIONS).unwrap_or_default()
     }
 
+    /// What makes a token's direction one of length 1.
+    pub fn inverse_length(&self, token: usize) -> f32 {
+        self.inverse_lengths.get(token).copied().unwrap_or_default()
+    }
+
     /// Bytes that it occupies.
     pub fn size(&self) -> usize {
-        self.numbers.len() + size_of_val(&*self.offsets)
+        self.numbers.len() + size_of_val(&*self.offsets) + size_of_val(&*self.inverse_lengths)
     }
 
     /// For a store: the number of tokens, then offsets and numbers, little-endian.
@@ -63,11 +74,14 @@ impl TokenVectors {
         }
         let (offsets, numbers) = bytes.split_at(tokens * size_of::<(u16, u16)>());
         let offset = |pair: &[u8]| (u16::from_le_bytes([pair[0], pair[1]]), u16::from_le_bytes([pair[2], pair[3]]));
-        Some(Self {
-            numbers: numbers.iter().map(|byte| byte.cast_signed()).collect(),
-            offsets: offsets.chunks_exact(size_of::<(u16, u16)>()).map(offset).collect(),
-        })
+        let offsets = offsets.chunks_exact(size_of::<(u16, u16)>()).map(offset).collect();
+        Some(Self::new(numbers.iter().map(|byte| byte.cast_signed()).collect(), offsets))
     }
+}
+
+/// The sum of the products of two directions.
+pub fn dot(one: &[i8], other: &[i8]) -> i32 {
+    one.iter().zip(other).map(|(&one, &other)| i32::from(one) * i32::from(other)).sum()
 }
 
 fn small((begin, end): (u32, u32)) -> Option<(u16, u16)> {
