@@ -1,0 +1,198 @@
+//! The thread that owns the store. Requests hand changes over and never wait; what finds no room is not kept.
+//!
+//! While one batch is being written the next one gathers, so that the busier it is, the larger the transactions are.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use metrics::{counter, gauge};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Change, Page, Pair, Position, Record, Size, Store, StoreError, give_up};
+use crate::{cache::entry::Entry, clock, telemetry::metric};
+
+/// Commands that wait at most, and that are written in one transaction at most.
+const QUEUE: usize = 1024;
+/// Bytes of entries that wait at most: they are held in memory beside the cache.
+const QUEUE_BYTES: usize = 16 << 20;
+
+/// What the thread is asked.
+enum Command {
+    Change(Change),
+    /// An entry was served for the first time since its hits were last written down.
+    Used(Arc<Entry>),
+    Page {
+        engine: Option<Arc<str>>,
+        after: Option<Position>,
+        most: usize,
+        reply: oneshot::Sender<Page>,
+    },
+    Differences(oneshot::Sender<Vec<Pair>>),
+    Tidy,
+    Close(oneshot::Sender<()>),
+}
+
+/// A handle to the thread; it ends when it is closed, when the last handle is dropped, or when the store fails.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Command>,
+    waiting: Arc<AtomicUsize>,
+    engine: Arc<str>,
+}
+
+impl Writer {
+    /// Starts the thread. `engine` is the label of the engine that embeds now; see [`super::engine_label`].
+    pub fn start(store: Box<dyn Store>, engine: Arc<str>) -> io::Result<Self> {
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let worker = Worker { store, commands, waiting: Arc::clone(&waiting), used: Vec::new() };
+        thread::Builder::new().name("store".to_owned()).spawn(move || worker.run())?;
+        Ok(Self { queue, waiting, engine })
+    }
+
+    /// Keeps an entry, if there is room in the queue.
+    pub(in crate::cache) fn put(&self, entry: Arc<Entry>, vector: Vec<f32>) {
+        let record = Record { engine: Arc::clone(&self.engine), entry, vector };
+        let size = record.size();
+        let before = self.waiting.fetch_add(size, Ordering::Relaxed);
+        if before + size > QUEUE_BYTES || !self.try_send(Command::Change(Change::Put(record))) {
+            self.waiting.fetch_sub(size, Ordering::Relaxed);
+            counter!(metric::STORE_DROPPED).increment(1);
+        }
+    }
+
+    /// Remembers that an entry was served.
+    pub(in crate::cache) fn used(&self, entry: &Arc<Entry>) {
+        // One message until the hits are written down, however many there are.
+        if entry.count_hit() && !self.try_send(Command::Used(Arc::clone(entry))) {
+            entry.take_hits();
+        }
+    }
+
+    /// Writes down what was used and drops what has expired, soon.
+    pub(in crate::cache) fn tidy(&self) {
+        self.try_send(Command::Tidy);
+    }
+
+    fn try_send(&self, command: Command) -> bool {
+        self.queue.try_send(command).is_ok()
+    }
+
+    /// Writes a change down, however long the queue is; `false` if the store is given up.
+    pub async fn change(&self, change: Change) -> bool {
+        self.queue.send(Command::Change(change)).await.is_ok()
+    }
+
+    /// At most `most` entries of the engine that embeds now; `None` if the store is given up.
+    pub async fn page(&self, after: Option<Position>, most: usize) -> Option<Page> {
+        self.page_of(Some(Arc::clone(&self.engine)), after, most).await
+    }
+
+    /// At most `most` entries of every engine; `None` if the store is given up.
+    pub async fn page_of_all(&self, after: Option<Position>, most: usize) -> Option<Page> {
+        self.page_of(None, after, most).await
+    }
+
+    async fn page_of(&self, engine: Option<Arc<str>>, after: Option<Position>, most: usize) -> Option<Page> {
+        self.ask(|reply| Command::Page { engine, after, most, reply }).await
+    }
+
+    /// All pairs that are not the same; `None` if the store is given up.
+    pub async fn differences(&self) -> Option<Vec<Pair>> {
+        self.ask(Command::Differences).await
+    }
+
+    /// Writes down what waits and closes the store.
+    pub async fn close(&self) {
+        self.ask(Command::Close).await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(command(reply)).await.ok()?;
+        answer.await.ok()
+    }
+}
+
+/// What runs on the thread.
+struct Worker {
+    store: Box<dyn Store>,
+    commands: mpsc::Receiver<Command>,
+    waiting: Arc<AtomicUsize>,
+    used: Vec<Arc<Entry>>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        gauge!(metric::STORE_UP).set(1.0);
+        if let Err(error) = self.serve() {
+            give_up(&self.store.place(), &error);
+        }
+    }
+
+    fn serve(&mut self) -> Result<(), StoreError> {
+        self.tidy()?;
+        let mut commands = Vec::with_capacity(QUEUE);
+        while self.commands.blocking_recv_many(&mut commands, QUEUE) > 0 {
+            let mut changes = Vec::new();
+            let mut asked = Vec::new();
+            for command in commands.drain(..) {
+                match command {
+                    Command::Change(change) => changes.push(change),
+                    Command::Used(entry) => self.used.push(entry),
+                    other => asked.push(other),
+                }
+            }
+            self.write(&changes)?;
+            for command in asked {
+                if let Some(closed) = self.answer(command)? {
+                    self.write_used()?;
+                    self.store.close()?;
+                    let _nobody_waits = closed.send(());
+                    return Ok(());
+                }
+            }
+        }
+        self.write_used()?;
+        self.store.close()
+    }
+
+    fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let sizes = changes.iter().map(|change| if let Change::Put(record) = change { record.size() } else { 0 });
+        self.waiting.fetch_sub(sizes.sum(), Ordering::Relaxed);
+        if changes.is_empty() { Ok(()) } else { self.store.write(changes) }
+    }
+
+    /// Answers who asked; gives back who wants to know of the end.
+    fn answer(&mut self, command: Command) -> Result<Option<oneshot::Sender<()>>, StoreError> {
+        match command {
+            Command::Page { engine, after, most, reply } => drop(reply.send(self.store.page(engine.as_deref(), after, most)?)),
+            Command::Differences(reply) => drop(reply.send(self.store.differences()?)),
+            Command::Tidy => self.tidy()?,
+            Command::Close(closed) => return Ok(Some(closed)),
+            Command::Change(_) | Command::Used(_) => {}
+        }
+        Ok(None)
+    }
+
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        self.write_used()?;
+        let Size { entries, bytes } = self.store.tidy(clock::unix_millis())?;
+        gauge!(metric::STORE_ENTRIES).set(entries as f64);
+        gauge!(metric::STORE_BYTES).set(bytes as f64);
+        Ok(())
+    }
+
+    fn write_used(&mut self) -> Result<(), StoreError> {
+        let at = clock::unix_millis();
+        let used = |entry: Arc<Entry>| Change::Used { key: entry.key, hits: entry.take_hits(), at };
+        let changes: Vec<Change> = self.used.drain(..).map(used).collect();
+        self.write(&changes)
+    }
+}
