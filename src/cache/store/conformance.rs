@@ -19,7 +19,7 @@ use crate::{
 pub(super) const TTL: Duration = Duration::from_hours(1);
 
 /// A record whose key is `n` throughout, made at the millisecond `n`. Its vector has a seed; 0 is none.
-pub(super) fn record(n: u8, seed: u64, engine: &str) -> Record {
+pub(in crate::cache) fn record(n: u8, seed: u64, engine: &str) -> Record {
     let body = Bytes::from(format!("{{\"answer\": {n}}}"));
     let asked = || Asked {
         place: Place { partition: [seed.to_le_bytes()[0]; 32], id: 0 },
@@ -49,7 +49,7 @@ pub(super) fn put(store: &mut dyn Store, numbers: impl IntoIterator<Item = u8>) 
     store.write(&changes).unwrap();
 }
 
-pub(super) const ROOMY: Settings = Settings { path: None, max_bytes: 1 << 30, max_entries: 1000 };
+pub(in crate::cache) const ROOMY: Settings = Settings { path: None, max_bytes: 1 << 30, max_entries: 1000 };
 
 /// Which records there are, the most worth keeping first, read in pages of three.
 pub(super) fn numbers(store: &mut dyn Store, engine: Option<&str>) -> Vec<u8> {

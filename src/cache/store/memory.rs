@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -19,18 +19,20 @@ struct Kept {
 }
 
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(in crate::cache) struct Memory {
     kept: BTreeMap<Key, Kept>,
     pairs: BTreeSet<Pair>,
     settings: Settings,
     /// From then on every write fails.
     pub(super) full: Arc<AtomicBool>,
+    /// No write ends while a test holds it.
+    pub(super) busy: Arc<Mutex<()>>,
 }
 
 impl Memory {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let full = Arc::default();
-        Self { kept: BTreeMap::new(), pairs: BTreeSet::new(), settings: settings.clone(), full }
+    pub(in crate::cache) fn new(settings: &Settings) -> Self {
+        let (full, busy) = Default::default();
+        Self { kept: BTreeMap::new(), pairs: BTreeSet::new(), settings: settings.clone(), full, busy }
     }
 
     fn size(&self) -> Size {
@@ -53,6 +55,7 @@ impl Store for Memory {
     }
 
     fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let _held = self.busy.lock().unwrap();
         if self.full.load(Ordering::Relaxed) {
             return Err(StoreError::Full);
         }

@@ -177,6 +177,6 @@ fn rank(used: u64, hits: u32) -> i64 {
 }
 
 #[cfg(test)]
-mod conformance;
+pub(super) mod conformance;
 #[cfg(test)]
-mod memory;
+pub(super) mod memory;

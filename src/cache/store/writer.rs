@@ -196,3 +196,114 @@ impl Worker {
         self.write(&changes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, atomic::AtomicBool};
+
+    use super::{
+        super::{
+            conformance::{ROOMY, record},
+            memory::Memory,
+        },
+        *,
+    };
+    use crate::guard::Stored;
+
+    struct Held {
+        writer: Writer,
+        full: Arc<AtomicBool>,
+        busy: Arc<Mutex<()>>,
+    }
+
+    fn writer() -> Held {
+        let store = Memory::new(&ROOMY);
+        let (full, busy) = (Arc::clone(&store.full), Arc::clone(&store.busy));
+        Held { writer: Writer::start(Box::new(store), "rten-1".into()).unwrap(), full, busy }
+    }
+
+    /// An entry that has not expired.
+    fn entry(n: u8, bytes: usize) -> Arc<Entry> {
+        let mut entry = record(n, 0, "").entry;
+        let unique = Arc::get_mut(&mut entry).unwrap();
+        unique.created = clock::unix_millis();
+        unique.stored = Stored::from_store(vec![b'x'; bytes].into(), [0; 16], &[]).unwrap();
+        entry
+    }
+
+    async fn numbers(writer: &Writer) -> Option<Vec<u8>> {
+        Some(writer.page(None, 100).await?.records.iter().map(|record| record.entry.key[0]).collect())
+    }
+
+    #[tokio::test]
+    async fn what_is_handed_over_is_written_in_order() {
+        let Held { writer, .. } = writer();
+        writer.put(entry(1, 9), Vec::new());
+        writer.put(entry(2, 9), Vec::new());
+        assert!(writer.change(Change::Remove([1; 32])).await);
+        assert_eq!(numbers(&writer).await.unwrap(), [2]);
+        assert!(writer.change(Change::Differ([3; 32])).await);
+        assert_eq!(writer.differences().await.unwrap(), [[3; 32]]);
+    }
+
+    #[tokio::test]
+    async fn hits_are_written_down_together() {
+        let Held { writer, .. } = writer();
+        let [one, two] = [entry(1, 9), entry(2, 9)];
+        writer.put(Arc::clone(&one), Vec::new());
+        writer.put(Arc::clone(&two), Vec::new());
+        (0..3).for_each(|_| writer.used(&two));
+        writer.used(&one);
+        assert_eq!(numbers(&writer).await.unwrap(), [2, 1]);
+        (0..5).for_each(|_| writer.used(&one));
+        writer.tidy();
+        assert_eq!(numbers(&writer).await.unwrap(), [1, 2], "six hits rank before three");
+        assert_eq!(one.take_hits(), 0, "they are not counted twice");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_is_given_up_and_nobody_waits_for_it() {
+        let Held { writer, full, .. } = writer();
+        writer.put(entry(1, 9), Vec::new());
+        assert_eq!(numbers(&writer).await.unwrap(), [1]);
+        full.store(true, Ordering::Relaxed);
+        writer.put(entry(2, 9), Vec::new());
+        assert_eq!(numbers(&writer).await, None);
+        let three = entry(3, 9);
+        writer.put(Arc::clone(&three), Vec::new());
+        writer.used(&three);
+        writer.tidy();
+        assert!(!writer.change(Change::Clear).await && writer.differences().await.is_none());
+        writer.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_in_number_and_in_bytes() {
+        for (count, bytes) in [(QUEUE + 100, 9), (20, QUEUE_BYTES / 10)] {
+            let Held { writer, busy, .. } = writer();
+            let written = {
+                let held = busy.lock().unwrap();
+                // Each has a key of its own only as far as one byte goes; of the others the last one stays.
+                let before = writer.waiting.load(Ordering::Relaxed);
+                (0..count).for_each(|n| writer.put(entry(n.to_le_bytes()[0], bytes), Vec::new()));
+                let waiting = writer.waiting.load(Ordering::Relaxed) - before;
+                drop(held);
+                waiting
+            };
+            assert!(written <= QUEUE_BYTES, "{written}");
+            assert!(written < count * bytes.max(384), "not all of them found room");
+            assert!(!numbers(&writer).await.unwrap().is_empty());
+            assert_eq!(writer.waiting.load(Ordering::Relaxed), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn closing_writes_down_what_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || super::super::Sqlite::open(&folder.path().join("cache.db"), &ROOMY, [0; 32]).unwrap();
+        let writer = Writer::start(Box::new(open()), "rten-1".into()).unwrap();
+        (0..100).for_each(|n| writer.put(entry(n, 9), Vec::new()));
+        writer.close().await;
+        assert_eq!(open().tidy(0).unwrap().entries, 100);
+    }
+}
