@@ -304,3 +304,26 @@ async fn start_demo() -> Result<(route::Settings, Option<(SocketAddr, JoinHandle
     let settings = route::Settings { base_url, api_key: None, response_timeout: DEMO_TIMEOUT, idle_timeout: DEMO_TIMEOUT };
     Ok((settings, Some((address, task))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_auto_the_engine_that_filled_the_store_goes_on() {
+        let chosen = |engine, filled: &[(&str, u64)]| {
+            let engines: Vec<_> = filled.iter().map(|&(name, entries)| (label(name), entries)).collect();
+            let settings = embed::Settings { engine, model: None, library: None, threads: 1, queue: 1 };
+            engine_of(settings, &engines).engine
+        };
+        assert_eq!(chosen(EngineChoice::Auto, &[("rten", 5), ("onnxruntime", 4)]), EngineChoice::Rten);
+        assert_eq!(chosen(EngineChoice::Auto, &[("rten", 5), ("onnxruntime", 6)]), EngineChoice::Auto);
+        assert_eq!(chosen(EngineChoice::Auto, &[("", 9), ("rten", 1)]), EngineChoice::Rten, "exact entries have no engine");
+        assert_eq!(chosen(EngineChoice::Auto, &[]), EngineChoice::Auto);
+        assert_eq!(chosen(EngineChoice::OnnxRuntime, &[("rten", 5)]), EngineChoice::OnnxRuntime, "what is asked for is done");
+    }
+
+    fn label(name: &str) -> String {
+        if name.is_empty() { String::new() } else { store::engine_label(name, &[1; 16]).to_string() }
+    }
+}

@@ -219,6 +219,8 @@ async fn the_metrics_count_what_happened() {
         "lockgate_refused_total{reason=\"unknown_endpoint\"} 1",
         "lockgate_cache_entries 1",
         "lockgate_cache_vectors 1",
+        "lockgate_store_up 1",
+        "# TYPE lockgate_store_bytes gauge",
         "lockgate_connections ",
         "lockgate_request_seconds_count{cache=\"MISS\"} 1",
         "lockgate_upstream_seconds_count 1",
