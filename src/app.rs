@@ -283,15 +283,14 @@ fn engine_of(mut settings: embed::Settings, engines: &[(String, u64)]) -> embed:
 
 /// Says how many entries of the store are not used now.
 fn leave_aside(engines: &[(String, u64)], label: &str) {
-    let entries: u64 = engines.iter().filter(|(other, _)| other != label).map(|(_, entries)| entries).sum();
+    let others: Vec<_> = engines.iter().filter(|(other, _)| other != label).collect();
+    let entries: u64 = others.iter().map(|(_, entries)| entries).sum();
     if entries > 0 {
-        let filled_by =
-            engines.iter().map(|(label, _)| store::engine_name(label).unwrap_or("exact")).collect::<Vec<_>>().join(", ");
+        let made_by: Vec<_> = others.iter().map(|(label, _)| store::engine_name(label).unwrap_or("mode exact")).collect();
         tracing::warn!(
             entries,
-            filled_by,
-            "Entries on disk are left aside until they expire: they were made by another engine, on another kind of CPU, or in another \
-             `cache.mode`."
+            made_by = made_by.join(", "),
+            "Entries on disk are left aside until they expire: another engine made them, or another kind of CPU, or another `cache.mode`."
         );
     }
 }

@@ -93,9 +93,22 @@ pub struct Cache {
 #[derive(Debug, Clone, Copy)]
 struct Max {
     bytes: u64,
-    entries: u64,
+    /// What even the smallest entry weighs, so that no more of them fit than may be kept.
+    share: u64,
     entry_bytes: usize,
     ttl: Duration,
+}
+
+impl Max {
+    fn of(settings: &Settings) -> Self {
+        let &Settings { max_bytes, max_entries, max_entry_bytes, ttl, .. } = settings;
+        Self { bytes: max_bytes, share: max_bytes / max_entries.max(1), entry_bytes: max_entry_bytes, ttl }
+    }
+
+    /// What an entry takes of the one capacity that both bounds have become.
+    fn weight(&self, entry: &Entry) -> u64 {
+        self.share.max(entry.size() as u64)
+    }
 }
 
 /// What a lookup came to.
@@ -183,17 +196,10 @@ impl Cache {
                 entry.place().into_iter().for_each(|place| partitions.remove(place));
             }
         };
-        let max = Max {
-            bytes: settings.max_bytes,
-            entries: settings.max_entries,
-            entry_bytes: settings.max_entry_bytes,
-            ttl: settings.ttl,
-        };
-        // The map has one capacity. A small entry weighs its share of it, so that no more of them fit than may be kept.
-        let least = usize::try_from(max.bytes / max.entries.max(1)).unwrap_or(usize::MAX);
+        let max = Max::of(settings);
         let entries = moka::sync::Cache::builder()
             .max_capacity(max.bytes)
-            .weigher(move |_, entry: &Arc<Entry>| u32::try_from(entry.size().max(least)).unwrap_or(u32::MAX))
+            .weigher(move |_, entry: &Arc<Entry>| u32::try_from(max.weight(entry)).unwrap_or(u32::MAX))
             .expire_after(PerEntry)
             .eviction_listener(listener)
             .build_with_hasher(KeyHash);

@@ -10,33 +10,50 @@ use crate::{clock, telemetry::metric};
 /// Entries read at once: between two pages the store writes what waits.
 const PAGE: usize = 256;
 
+/// How much has come back.
+#[derive(Default)]
+struct Restored {
+    entries: u64,
+    weight: u64,
+    damaged: u64,
+}
+
 impl Cache {
     /// Reads entries back, the most worth keeping first, until memory is full. Those that were made since then stay as they are.
     pub async fn restore(&self) {
         let Some(store) = &self.store else { return };
         let started = clock::now();
-        let (mut restored, mut bytes, mut damaged, mut after) = (0_u64, 0, 0, None);
+        let (mut restored, mut after) = (Restored::default(), None);
         while let Some(page) = store.page(after, PAGE).await {
-            damaged += page.damaged;
-            for record in page.records {
-                let size = record.size() as u64;
-                if restored < self.max.entries && bytes + size <= self.max.bytes && self.put_back(record) {
-                    (restored, bytes) = (restored + 1, bytes + size);
-                }
-            }
+            restored.damaged += page.damaged as u64;
+            let has_room = page.records.into_iter().all(|record| self.take_back(record, &mut restored));
             after = page.next;
-            if after.is_none() || restored >= self.max.entries || bytes >= self.max.bytes / 100 * 99 {
+            if after.is_none() || !has_room {
                 break;
             }
         }
+        let Restored { entries, damaged, .. } = restored;
         if damaged > 0 {
-            counter!(metric::STORE_DAMAGED).increment(damaged as u64);
+            counter!(metric::STORE_DAMAGED).increment(damaged);
             tracing::warn!(damaged, "Entries on disk were damaged and are gone; their requests are misses.");
         }
-        if restored > 0 {
-            let took_ms = clock::now().saturating_duration_since(started).as_millis();
-            tracing::info!(entries = restored, bytes, took_ms, "Entries of an earlier run are in memory again.");
+        if entries > 0 {
+            let took_ms = clock::now().saturating_duration_since(started).as_secs_f64() * 1e3;
+            tracing::info!(entries, took_ms, "Entries of an earlier run are in memory again.");
         }
+    }
+
+    /// Whether memory had room for one more.
+    fn take_back(&self, record: Record, restored: &mut Restored) -> bool {
+        let weight = restored.weight + self.max.weight(&record.entry);
+        if weight > self.max.bytes {
+            return false;
+        }
+        if self.put_back(record) {
+            restored.weight = weight;
+            restored.entries += 1;
+        }
+        true
     }
 
     /// Whether the entry is in memory now and was not before.

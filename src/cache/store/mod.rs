@@ -105,7 +105,8 @@ pub trait Store: Send + fmt::Debug {
     /// All pairs that are not the same.
     fn differences(&mut self) -> Result<Vec<Pair>, StoreError>;
 
-    /// Drops what has expired by `now`, in milliseconds since the Unix epoch, and gives space back.
+    /// Drops what has expired by `now`, in milliseconds since the Unix epoch, and gives space back. It does not take long: of thousands, some may
+    /// be left for the next time.
     fn tidy(&mut self, now: u64) -> Result<Size, StoreError>;
 
     /// Leaves everything as the next start would like to find it.

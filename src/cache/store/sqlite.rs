@@ -40,6 +40,8 @@ const MAX_LOG_BYTES: u64 = 16 << 20;
 const PAGES_GIVEN_BACK: u64 = 1024;
 /// Over a bound, this share of the entries goes at once, so that the next write has room.
 const SHARE_DROPPED: u64 = 16;
+/// Entries dropped in one transaction at most: what they leave is overwritten, and all of that waits in the log until then.
+const MAX_DROPPED: u64 = 4096;
 
 /// A store in a file.
 #[derive(Debug)]
@@ -103,7 +105,7 @@ impl Sqlite {
             if surplus == 0 && self.bytes()? <= self.max_bytes {
                 break;
             }
-            let dropped = surplus.max(self.entries.div_ceil(SHARE_DROPPED));
+            let dropped = surplus.max(self.entries.div_ceil(SHARE_DROPPED)).min(MAX_DROPPED);
             let lowest = "DELETE FROM entries WHERE rowid IN (SELECT rowid FROM entries ORDER BY rank, key LIMIT ?1)";
             self.connection.prepare_cached(lowest)?.execute([dropped])?;
             self.entries -= dropped.min(self.entries);
@@ -192,8 +194,8 @@ impl Store for Sqlite {
     }
 
     fn tidy(&mut self, now: u64) -> Result<Size, StoreError> {
-        let expired = "DELETE FROM entries WHERE expires <= ?1";
-        self.connection.prepare_cached(expired)?.execute([i64::try_from(now).unwrap_or(i64::MAX)])?;
+        let expired = "DELETE FROM entries WHERE rowid IN (SELECT rowid FROM entries WHERE expires <= ?1 LIMIT ?2)";
+        self.connection.prepare_cached(expired)?.execute(params![i64::try_from(now).unwrap_or(i64::MAX), MAX_DROPPED])?;
         self.shrink()?;
         self.give_back()?;
         let size = self.size()?;

@@ -34,6 +34,8 @@ enum Command {
         reply: oneshot::Sender<Page>,
     },
     Differences(oneshot::Sender<Vec<Pair>>),
+    /// Answered when every change before it is written.
+    Written(oneshot::Sender<()>),
     Tidy,
     Close(oneshot::Sender<()>),
 }
@@ -84,9 +86,9 @@ impl Writer {
         self.queue.try_send(command).is_ok()
     }
 
-    /// Writes a change down, however long the queue is; `false` if the store is given up.
+    /// Has a change written down, however long the queue is; `false` if that cannot be, because the store was given up.
     pub async fn change(&self, change: Change) -> bool {
-        self.queue.send(Command::Change(change)).await.is_ok()
+        self.queue.send(Command::Change(change)).await.is_ok() && self.ask(Command::Written).await.is_some()
     }
 
     /// At most `most` entries of the engine that embeds now; `None` if the store is given up.
@@ -174,6 +176,7 @@ impl Worker {
         match command {
             Command::Page { engine, after, most, reply } => drop(reply.send(self.store.page(engine.as_deref(), after, most)?)),
             Command::Differences(reply) => drop(reply.send(self.store.differences()?)),
+            Command::Written(reply) => drop(reply.send(())),
             Command::Tidy => self.tidy()?,
             Command::Close(closed) => return Ok(Some(closed)),
             Command::Change(_) | Command::Used(_) => {}
