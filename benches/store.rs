@@ -45,7 +45,7 @@ fn write(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("store");
     group.throughput(Throughput::Elements(BATCH as u64));
     group.bench_function("write a batch", |bencher| {
-        bencher.iter_batched(&mut batch, |batch| store.write(&batch).unwrap(), BatchSize::LargeInput)
+        bencher.iter_batched(&mut batch, |batch| store.write(&batch).unwrap(), BatchSize::LargeInput);
     });
     group.finish();
 }

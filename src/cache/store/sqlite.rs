@@ -5,7 +5,7 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, Statement, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Statement, params};
 
 use super::{Change, HIT_MS, MAX_HITS, Page, Pair, Position, Record, Secret, Settings, Size, Store, StoreError, rank};
 
@@ -61,8 +61,13 @@ impl Sqlite {
         file::prepare(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        let is_new = is_new(&connection)?;
         configure(&connection)?;
-        recognise(&connection, &secret)?;
+        if is_new {
+            create(&connection, &secret)?;
+        }
         let secret = connection.query_row("SELECT value FROM secret", [], |row| row.get(0))?;
         let mut store = Self {
             connection,
@@ -98,17 +103,17 @@ impl Sqlite {
     fn shrink(&mut self) -> Result<(), StoreError> {
         while self.entries > self.max_entries || self.bytes()? > self.max_bytes {
             self.entries = self.size()?.entries;
-            if self.entries == 0 {
-                break;
-            }
             let surplus = self.entries.saturating_sub(self.max_entries);
             if surplus == 0 && self.bytes()? <= self.max_bytes {
                 break;
             }
-            let dropped = surplus.max(self.entries.div_ceil(SHARE_DROPPED)).min(MAX_DROPPED);
+            let share = self.entries.div_ceil(SHARE_DROPPED);
             let lowest = "DELETE FROM entries WHERE rowid IN (SELECT rowid FROM entries ORDER BY rank, key LIMIT ?1)";
-            self.connection.prepare_cached(lowest)?.execute([dropped])?;
-            self.entries -= dropped.min(self.entries);
+            let dropped = self.connection.prepare_cached(lowest)?.execute([surplus.max(share).min(MAX_DROPPED)])?;
+            if dropped == 0 {
+                break;
+            }
+            self.entries -= dropped as u64;
         }
         Ok(())
     }
@@ -239,16 +244,35 @@ fn collected<T>(statement: &mut Statement<'_>, read: impl FnMut(&Row<'_>) -> rus
 fn insert(connection: &Connection, record: &Record) -> Result<u64, StoreError> {
     let Some(bytes) = record.to_bytes() else { return Ok(0) };
     let expires = i64::try_from(record.expires()).unwrap_or(i64::MAX);
-    let mut statement: CachedStatement<'_> =
-        connection.prepare_cached("INSERT OR REPLACE INTO entries VALUES (?1, ?2, ?3, 0, ?4, ?5)")?;
-    statement.execute(params![record.entry.key, record.engine, expires, rank(record.entry.created, 0), bytes])?;
+    let put = "INSERT OR REPLACE INTO entries VALUES (?1, ?2, ?3, 0, ?4, ?5)";
+    connection.prepare_cached(put)?.execute(params![
+        record.entry.key,
+        record.engine,
+        expires,
+        rank(record.entry.created, 0),
+        bytes
+    ])?;
     Ok(1)
 }
 
-/// Settles how the file is used, before anything of it is read.
+/// Whether the file is still empty; an error if it is another's. Nothing of it is changed.
+fn is_new(connection: &Connection) -> Result<bool, StoreError> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let objects: u64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (number("application_id")?, number("user_version")?) {
+        (APPLICATION, VERSION) => Ok(false),
+        (APPLICATION, other) => {
+            let reason = "another version of Lockgate wrote the file";
+            Err(StoreError::Foreign(format!("{reason} (its format is {other}, here it is {VERSION})")))
+        }
+        (0, 0) if objects == 0 => Ok(true),
+        _ => Err(StoreError::Foreign("the file is a database of another program".to_owned())),
+    }
+}
+
+/// Settles how the file is written.
 fn configure(connection: &Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(PATIENCE)?;
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    // Takes effect in a file that is still empty.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
@@ -259,31 +283,19 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "journal_size_limit", MAX_LOG_BYTES)?;
     // What was dropped is gone from the file, too: it was somebody's words.
     connection.pragma_update(None, "secure_delete", true)?;
+    // Whoever could write to the file cannot make SQLite do more than read it.
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     Ok(())
 }
 
-/// Makes an empty file a store; refuses what is another's.
-fn recognise(connection: &Connection, secret: &Secret) -> Result<(), StoreError> {
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let table: Option<String> =
-        connection.query_row("SELECT name FROM sqlite_schema LIMIT 1", [], |row| row.get(0)).optional()?;
-    match (number("application_id")?, number("user_version")?) {
-        (APPLICATION, VERSION) => Ok(()),
-        (APPLICATION, other) => Err(StoreError::Foreign(format!(
-            "another version of Lockgate wrote the file (its format is {other}, here it is {VERSION})"
-        ))),
-        (0, 0) if table.is_none() => {
-            let transaction = connection.unchecked_transaction()?;
-            transaction.execute_batch(SCHEMA)?;
-            transaction.execute("INSERT INTO secret VALUES (?1)", [secret])?;
-            transaction.pragma_update(None, "application_id", APPLICATION)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-            Ok(transaction.commit()?)
-        }
-        _ => Err(StoreError::Foreign("the file is a database of another program".to_owned())),
-    }
+fn create(connection: &Connection, secret: &Secret) -> Result<(), StoreError> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute("INSERT INTO secret VALUES (?1)", [secret])?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
 }
 
 impl From<rusqlite::Error> for StoreError {

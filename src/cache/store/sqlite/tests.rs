@@ -85,21 +85,23 @@ fn one_file_is_one_process_alone() {
 
 #[test]
 fn what_is_no_store_of_ours_is_refused_and_left_alone() {
-    for (bytes, corrupt) in
-        [(&b"not a database, but a letter to my mother, and longer than a page of it"[..], true), (&[0; 5000], true)]
-    {
+    let bytes = |folder: &TempDir| fs::read(folder.path().join("cache.db")).unwrap();
+    for text in [&b"not a database, but a letter to my mother, and a long one"[..], &[0; 5000]] {
         let folder = folder();
-        fs::write(folder.path().join("cache.db"), bytes).unwrap();
-        assert_eq!(matches!(refused(&folder), StoreError::Corrupt(_)), corrupt);
-        assert_eq!(fs::read(folder.path().join("cache.db")).unwrap(), bytes);
+        fs::write(folder.path().join("cache.db"), text).unwrap();
+        assert!(matches!(refused(&folder), StoreError::Corrupt(_)));
+        assert_eq!(bytes(&folder), text);
     }
-    let folder = folder();
-    tampered(&folder, "CREATE TABLE songs (title TEXT)");
-    assert!(matches!(refused(&folder), StoreError::Foreign(reason) if reason.contains("another program")));
-    let newer = self::folder();
-    opened(&newer);
+    let songs = folder();
+    tampered(&songs, "CREATE TABLE songs (title TEXT)");
+    let newer = folder();
+    opened(&newer).close().unwrap();
     tampered(&newer, "PRAGMA user_version = 2");
-    assert!(matches!(refused(&newer), StoreError::Foreign(reason) if reason.contains("another version")));
+    for (folder, whose) in [(songs, "another program"), (newer, "another version")] {
+        let before = bytes(&folder);
+        assert!(matches!(refused(&folder), StoreError::Foreign(reason) if reason.contains(whose)));
+        assert_eq!(bytes(&folder), before);
+    }
 }
 
 #[test]
