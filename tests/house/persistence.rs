@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
 };
 
 use tokio::task::JoinSet;
@@ -187,9 +188,10 @@ fn question(number: usize) -> String {
     format!("Tell me of subject {number}")
 }
 
-/// The one right answer, long enough to lie on several pages of a file.
+/// The one right answer. Some are long, so that writing them takes a while in which a kill can come.
 fn right(tenant: &str, question: &str) -> String {
-    format!("{tenant} asked: {question}. {}", "So it is. ".repeat(100 + 20 * question.len()))
+    let length = if question.ends_with('7') { 10_000 } else { 500 };
+    format!("{tenant} asked: {question}. {}", "So it is. ".repeat(length))
 }
 
 /// What all clients have seen.
@@ -221,25 +223,34 @@ async fn load(mut client: Client, mut dice: Dice, life: usize, seen: Arc<Seen>) 
     }
 }
 
-/// One life: a start, load from all sides, and a kill after so many answers.
+/// Kills after so many answers, and then as soon as the store is seen to grow: in the middle of writing, as far as that can be met from outside.
+fn kill(running: &mut Running, file: &Path, seen: &Seen, enough: usize) {
+    let length = || ["db", "db-wal"].map(|end| fs::metadata(file.with_extension(end)).map_or(0, |data| data.len()));
+    let answers = || seen.answers.load(Ordering::Relaxed);
+    while answers() < enough {
+        thread::yield_now();
+    }
+    let before = length();
+    while length() == before && answers() < enough + 20 {}
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+}
+
+/// One life: a start, load from all sides, and a kill.
 async fn live_and_be_killed(config: &str, folder: &Path, life: usize, seen: &Arc<Seen>) {
     let mut running = serve(config, folder);
-    let mut dice = Dice(life + 1);
-    let before = seen.answers.load(Ordering::Relaxed);
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let to = Client::to(address(&running.origin)).await;
         clients.spawn(load(to, Dice(1 + life * CLIENTS + client), life, Arc::clone(seen)));
     }
-    let enough = before + 1 + dice.roll(120);
-    patient(async {
-        while seen.answers.load(Ordering::Relaxed) < enough {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    running.child.kill().unwrap();
-    running.child.wait().unwrap();
+    let enough = seen.answers.load(Ordering::Relaxed) + 1 + Dice(life + 1).roll(60);
+    let (file, seen) = (store(folder), Arc::clone(seen));
+    let killing = tokio::task::spawn_blocking(move || {
+        kill(&mut running, &file, &seen, enough);
+        running
+    });
+    let running = patient(killing).await.unwrap();
     clients.join_all().await;
     let said = running.said();
     for word in ["ERROR", "WARN", "panicked"] {
@@ -271,12 +282,12 @@ async fn killed_a_hundred_times_under_load_it_has_no_corrupt_and_no_foreign_entr
     writes(&running, "are in memory again").await;
     let (mut client, last) = (Client::to(address(&running.origin)).await, Seen::default());
     let asked = seen.asked.lock().unwrap().clone();
-    for &(of, number) in &asked {
+    for &(of, number) in asked.iter().step_by(3) {
         let answer = client.post(CHAT).header("authorization", &tenant(of)).json(&chat(&question(number))).send().await;
         last.check((of, number), &answer);
     }
     let hits = last.hits.load(Ordering::Relaxed);
-    assert!(hits > asked.len() / 2, "of {} answers only {hits} have survived", asked.len());
+    assert!(hits > asked.len() / 6, "of every third of {} answers only {hits} have survived", asked.len());
     stop(running).await;
     for folder in [folder, other] {
         let database = rusqlite::Connection::open(store(folder.path())).unwrap();
