@@ -120,7 +120,7 @@ pub(super) struct Cache {
     pub(super) mode: Mode,
     /// Least cosine similarity of a semantic hit, 0.5 to 1; higher is stricter.
     pub(super) threshold: f64,
-    /// How long an answer is served again.
+    /// How long an answer is served again; single ones up to a twentieth less, so that they do not all end together.
     pub(super) ttl: String,
     /// Memory for answers.
     pub(super) max_memory: String,
