@@ -126,6 +126,7 @@ impl House {
             threshold: 0.9,
             ttl: Duration::from_hours(24),
             max_bytes: 256 << 20,
+            max_entries: 1 << 20,
             max_entry_bytes: 1 << 20,
         };
         let library = environment("ORT_DYLIB_PATH").map(Into::into);

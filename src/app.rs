@@ -12,13 +12,16 @@ use tokio::{
 };
 
 use crate::{
-    access::Access,
-    cache::{Cache, Mode, Semantic},
+    access::{self, Access},
+    cache::{
+        Cache, Mode, Semantic,
+        store::{self, Sqlite, Store, StoreError, Writer},
+    },
     config::Config,
     console::{Console, Loaded},
     demo,
     diagnostics::Report,
-    embed::{self, EmbedError, Fingerprint, Worker},
+    embed::{self, Bundled, EmbedError, EngineChoice, Fingerprint, Worker},
     guard::{InputGate, OutputGate, rules},
     ingress::{self, Bounds, Listener, Service, Workers, serve},
     outbound::Client,
@@ -80,6 +83,7 @@ impl From<io::Error> for StartError {
 pub struct App {
     service: Arc<Service>,
     console: Arc<Console>,
+    cache: Cache,
     workers: Workers,
     data: Listener,
     admin: Listener,
@@ -93,8 +97,11 @@ impl App {
     /// Loads and binds what the configuration asks for.
     pub async fn start(config: Config, metrics: PrometheusHandle) -> Result<Self, StartError> {
         let pack = Arc::new(rules::load(&config.guard).map_err(StartError::Rules)?);
+        let mut secret = access::fresh_secret();
+        let mut store = config.store.as_ref().and_then(|settings| open_store(settings, &mut secret));
+        let engines = store.as_mut().and_then(|store| store.engines().ok()).unwrap_or_default();
         let semantic = match config.cache.mode {
-            Mode::Semantic => Some(semantic(&config.embed)?),
+            Mode::Semantic => Some(semantic(&engine_of(config.embed, &engines))?),
             Mode::Exact | Mode::Off => None,
         };
         let (route, demo) = match config.route {
@@ -103,23 +110,33 @@ impl App {
         };
         let mut outbound = config.outbound;
         outbound.allow_loopback |= demo.is_some();
-        let router = Router::new(&route, Client::new(&outbound)).ok_or_else(|| {
+        let mut router = Router::new(&route, Client::new(&outbound)).ok_or_else(|| {
             StartError::Upstream(
                 "`upstream.url` has no host, or `upstream.api_key` has characters that no header can hold".to_owned(),
             )
         })?;
+        if demo.is_some() {
+            // Its port is another one each time, its answers are not.
+            router = router.known_as("demo");
+        }
         let loaded = Loaded {
             engine: semantic.as_ref().map(|(_, engine)| *engine),
             rules: [pack.input.rules().len(), pack.output.rules().len()],
             upstream: route.base_url.to_string(),
+            store: store.as_ref().map(|store| store.place()),
         };
-        let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic));
+        let label = semantic
+            .as_ref()
+            .map_or_else(Arc::default, |(semantic, engine)| store::engine_label(engine, semantic.fingerprint.as_bytes()));
+        leave_aside(&engines, &label);
+        let writer = store.map(|store| Writer::start(store, label)).transpose()?;
+        let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic)).kept_in(writer);
         let console = Console::new(loaded.clone(), cache.clone(), metrics);
         let local_only = config.access.client_keys.is_empty();
         let pipeline = Pipeline {
-            access: Access::new(&config.access),
+            access: Access::new(&config.access, secret),
             input: InputGate::new(Arc::clone(&pack)),
-            cache,
+            cache: cache.clone(),
             cache_settings: config.cache,
             router,
             output: OutputGate::new(pack),
@@ -133,7 +150,10 @@ impl App {
         };
         let drain = settings.drain_timeout;
         let service = Arc::new(Service { settings, pipeline: Arc::new(pipeline), local_only });
-        Ok(Self { service, console, workers: Workers::start()?, data, admin, health, demo, drain, loaded })
+        let workers = Workers::start()?;
+        let restored = cache.clone();
+        tokio::spawn(async move { restored.restore().await });
+        Ok(Self { service, console, cache, workers, data, admin, health, demo, drain, loaded })
     }
 
     /// Where the data port listens.
@@ -163,7 +183,7 @@ impl App {
 
     /// Serves until `stop` is done, and drains. Returns how many connections had to be cut off.
     pub async fn run(self, stop: impl Future) -> usize {
-        let Self { service, console, workers, data, admin, health, demo, drain, .. } = self;
+        let Self { service, console, cache, workers, data, admin, health, demo, drain, .. } = self;
         let (ended, end) = watch::channel(false);
         let mut consoles = JoinSet::new();
         let wait = move || {
@@ -193,6 +213,7 @@ impl App {
         // The consoles outlive the data port, so that the drain can be watched.
         ended.send_replace(true);
         while consoles.join_next().await.is_some() {}
+        cache.close().await;
         if let Some((_, task)) = demo {
             task.abort();
         }
@@ -229,6 +250,51 @@ fn semantic(settings: &embed::Settings) -> Result<(Semantic, &'static str), Star
     Ok((Semantic { worker, fingerprint }, embedder.name()))
 }
 
+/// Opens the store and takes over its secret; without one, requests are answered from memory alone.
+fn open_store(settings: &store::Settings, secret: &mut store::Secret) -> Option<Box<dyn Store>> {
+    let path = settings.path.as_deref();
+    match path.ok_or(StoreError::Nowhere).and_then(|path| Sqlite::open(path, settings, *secret)) {
+        Ok(store) => {
+            *secret = store.secret();
+            Some(Box::new(store))
+        }
+        Err(error) => {
+            store::give_up(&path.map_or_else(String::new, |path| path.display().to_string()), &error);
+            None
+        }
+    }
+}
+
+/// The settings, where `auto` is the engine that filled the store: a library that appears does not empty the cache.
+fn engine_of(mut settings: embed::Settings, engines: &[(String, u64)]) -> embed::Settings {
+    let embedding = engines.iter().filter(|(label, _)| !label.is_empty());
+    let filled_by = embedding.max_by_key(|(_, entries)| entries).and_then(|(label, _)| store::engine_name(label));
+    if settings.engine == EngineChoice::Auto && filled_by == Some(Bundled::NAME) {
+        settings.engine = EngineChoice::Rten;
+        if embed::find_library(settings.library.as_deref()).is_some() {
+            tracing::info!(
+                "ONNX Runtime is here, but rten filled the store and goes on, so that its entries stay in use; to change over, \
+                 set `embedding.engine: onnxruntime`."
+            );
+        }
+    }
+    settings
+}
+
+/// Says how many entries of the store are not used now.
+fn leave_aside(engines: &[(String, u64)], label: &str) {
+    let others: Vec<_> = engines.iter().filter(|(other, _)| other != label).collect();
+    let entries: u64 = others.iter().map(|(_, entries)| entries).sum();
+    if entries > 0 {
+        let made_by: Vec<_> = others.iter().map(|(label, _)| store::engine_name(label).unwrap_or("mode exact")).collect();
+        tracing::warn!(
+            entries,
+            made_by = made_by.join(", "),
+            "Entries on disk are left aside until they expire: another engine made them, or another kind of CPU, or another `cache.mode`."
+        );
+    }
+}
+
 async fn start_demo() -> Result<(route::Settings, Option<(SocketAddr, JoinHandle<()>)>), StartError> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
@@ -236,4 +302,27 @@ async fn start_demo() -> Result<(route::Settings, Option<(SocketAddr, JoinHandle
     let task = tokio::spawn(demo::serve(listener, demo::Directives::default(), std::future::pending::<()>()));
     let settings = route::Settings { base_url, api_key: None, response_timeout: DEMO_TIMEOUT, idle_timeout: DEMO_TIMEOUT };
     Ok((settings, Some((address, task))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_auto_the_engine_that_filled_the_store_goes_on() {
+        let chosen = |engine, filled: &[(&str, u64)]| {
+            let engines: Vec<_> = filled.iter().map(|&(name, entries)| (label(name), entries)).collect();
+            let settings = embed::Settings { engine, model: None, library: None, threads: 1, queue: 1 };
+            engine_of(settings, &engines).engine
+        };
+        assert_eq!(chosen(EngineChoice::Auto, &[("rten", 5), ("onnxruntime", 4)]), EngineChoice::Rten);
+        assert_eq!(chosen(EngineChoice::Auto, &[("rten", 5), ("onnxruntime", 6)]), EngineChoice::Auto);
+        assert_eq!(chosen(EngineChoice::Auto, &[("", 9), ("rten", 1)]), EngineChoice::Rten, "exact entries have no engine");
+        assert_eq!(chosen(EngineChoice::Auto, &[]), EngineChoice::Auto);
+        assert_eq!(chosen(EngineChoice::OnnxRuntime, &[("rten", 5)]), EngineChoice::OnnxRuntime, "what is asked for is done");
+    }
+
+    fn label(name: &str) -> String {
+        if name.is_empty() { String::new() } else { store::engine_label(name, &[1; 16]).to_string() }
+    }
 }

@@ -17,7 +17,7 @@
 //! [`ingress`] listens, bounds what comes in and decodes it to a [`wire::Request`] that keeps the bytes as they were sent. [`access`] says who calls.
 //! [`pipeline`] knows the order of the stages and nothing else does. The input gate of [`guard`] makes it [`guard::Screened`]; [`cache`] looks it up, and asks [`embed`] for a
 //! vector when the exact tier misses; [`route`] attempts the upstream over [`outbound`], the only client socket. The output gate makes the answer
-//! [`guard::Cleared`], hits included, and mints [`guard::Complete`] when the model had said all; only with both does the cache admit it. [`egress`] turns answer or
+//! [`guard::Cleared`], hits included, and mints [`guard::Complete`] when the model had said all; only with both does the cache admit it, and hand it to its [`cache::store`], which keeps it across restarts. [`egress`] turns answer or
 //! refusal into HTTP, and [`ledger`] writes down how it ended.
 //!
 //! Around them: [`config`] reads the file and builds every room's settings, [`diagnostics`] criticises what people write, [`app`] composes the rooms,
@@ -35,6 +35,7 @@
 //! 7. Logs carry rule ids, never the matched text, never a key.
 //! 8. Vectors of different models, engines, precisions or CPU kinds never meet in one index: [`embed::Fingerprint`] includes a probe vector, because int8
 //!    arithmetic differs between CPUs.
+//! 9. A store that was filled by one engine keeps it: a shared library that appears does not silently empty the cache.
 
 // In travel order; the blank lines keep the formatter from sorting them.
 

@@ -51,8 +51,14 @@ struct Setting {
     expected: &'static str,
 }
 
-const SETTINGS: [Setting; 4] = [
+const SETTINGS: [Setting; 5] = [
     Setting { name: "exact, misses", cache: "mode: exact", prompts: Prompts::distinct, expected: "MISS" },
+    Setting {
+        name: "exact, no store",
+        cache: "mode: exact, store: { enabled: false }",
+        prompts: Prompts::distinct,
+        expected: "MISS",
+    },
     Setting { name: "exact, hits", cache: "mode: exact", prompts: Prompts::same, expected: "HIT" },
     Setting { name: "semantic, misses", cache: "mode: semantic, threshold: 0.97", prompts: Prompts::distinct, expected: "MISS" },
     Setting {

@@ -60,10 +60,18 @@ pub struct Caller {
     pub credential: Option<HeaderValue>,
 }
 
+/// A secret that nobody has had before.
+pub fn fresh_secret() -> [u8; 32] {
+    let mut secret = [0; 32];
+    secret[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    secret[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    secret
+}
+
 /// Knows the keys.
 pub struct Access {
     keys: Vec<ClientKey>,
-    /// Differs with each start: a tenant's hash means nothing outside this process.
+    /// Random, and kept where entries are kept: a tenant's hash means nothing elsewhere, and the same after a restart.
     secret: [u8; 32],
 }
 
@@ -74,11 +82,8 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// Access under these settings.
-    pub fn new(settings: &Settings) -> Self {
-        let mut secret = [0; 32];
-        secret[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
-        secret[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    /// Access under these settings. Tenants are hashed with the secret; see [`fresh_secret`].
+    pub fn new(settings: &Settings, secret: [u8; 32]) -> Self {
         Self { keys: settings.client_keys.clone(), secret }
     }
 
@@ -160,7 +165,7 @@ mod tests {
             sha256: Sha256::digest(key.as_bytes()).into(),
             tenant: tenant.to_owned(),
         };
-        Access::new(&Settings { client_keys: keys.iter().map(key).collect() })
+        Access::new(&Settings { client_keys: keys.iter().map(key).collect() }, fresh_secret())
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! One answer that is kept, and what is remembered of the question.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use super::{index::Id, scope::Key};
 use crate::{
@@ -17,6 +20,8 @@ const OVERHEAD_BYTES: usize = 384;
 /// An answer, when it was given, and how long it may be served.
 #[derive(Debug)]
 pub struct Entry {
+    /// The exact key that leads here.
+    pub key: Key,
     /// The answer, in the form that the output gate clears again.
     pub stored: Stored,
     /// When the upstream gave it, in milliseconds since the Unix epoch: entries outlive the process.
@@ -29,6 +34,8 @@ pub struct Entry {
     pub cost: Cost,
     /// What it is compared with by meaning, where it is.
     pub asked: Option<Asked>,
+    /// How often it was served since that was last written down.
+    pub hits: AtomicU32,
 }
 
 /// What operators select entries by.
@@ -89,6 +96,16 @@ impl Entry {
         !self.remaining().is_zero()
     }
 
+    /// Counts a hit; `true` for the first since they were taken.
+    pub fn count_hit(&self) -> bool {
+        self.hits.fetch_add(1, Ordering::Relaxed) == 0
+    }
+
+    /// The hits so far, which are counted from zero again.
+    pub fn take_hits(&self) -> u32 {
+        self.hits.swap(0, Ordering::Relaxed)
+    }
+
     /// Where its vector stands, if it has one.
     pub fn place(&self) -> Option<Place> {
         self.asked.as_ref().map(|asked| asked.place)
@@ -104,5 +121,26 @@ impl Entry {
 impl Asked {
     fn size(&self) -> usize {
         crate::embed::DIMENSIONS * size_of::<f32>() + self.text.len() + self.tokens.size()
+    }
+}
+
+/// A time to live that is up to 1/20 shorter, by the key: entries made together do not all end together, and none outlives what was asked.
+pub(super) fn jittered(ttl: Duration, key: &Key) -> Duration {
+    let share = f64::from(u16::from_le_bytes([key[0], key[1]])) / f64::from(u16::MAX);
+    ttl.mul_f64(1.0 - share / 20.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jittered_time_is_shorter_by_a_few_per_cent_and_the_same_for_the_same_key() {
+        let day = Duration::from_hours(24);
+        let times: Vec<Duration> = (0..=u8::MAX).map(|n| jittered(day, &[n; 32])).collect();
+        assert!(times.iter().all(|time| *time <= day && *time >= day.mul_f64(0.949)));
+        let distinct: std::collections::HashSet<_> = times.iter().collect();
+        assert!(distinct.len() > 200 && times[7] == jittered(day, &[7; 32]));
+        assert_eq!(jittered(Duration::ZERO, &[7; 32]), Duration::ZERO);
     }
 }

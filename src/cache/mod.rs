@@ -5,7 +5,10 @@
 
 use std::{
     hash::{BuildHasher, Hasher},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,7 +16,9 @@ mod entry;
 mod index;
 mod partitions;
 pub mod policy;
+mod restore;
 pub mod scope;
+pub mod store;
 pub mod verify;
 
 pub use entry::{About, Asked, Cost, Entry, Place};
@@ -22,6 +27,7 @@ pub use policy::{CachePlan, Wish};
 
 use partitions::Partitions;
 use scope::{Key, Scope};
+use store::Writer;
 
 use crate::{
     clock,
@@ -57,6 +63,8 @@ pub struct Settings {
     pub ttl: Duration,
     /// Bytes of answers kept in memory.
     pub max_bytes: u64,
+    /// Answers kept in memory.
+    pub max_entries: u64,
     /// Largest answer kept, in bytes.
     pub max_entry_bytes: usize,
 }
@@ -76,7 +84,32 @@ pub struct Cache {
     entries: moka::sync::Cache<Key, Arc<Entry>, KeyHash>,
     partitions: Arc<Partitions>,
     semantic: Option<Semantic>,
-    max_entry_bytes: usize,
+    store: Option<Writer>,
+    /// What the entries occupy; the map weighs them otherwise.
+    bytes: Arc<AtomicU64>,
+    max: Max,
+}
+
+/// What no entry and no number of them may exceed.
+#[derive(Debug, Clone, Copy)]
+struct Max {
+    bytes: u64,
+    /// What even the smallest entry weighs, so that no more of them fit than may be kept.
+    share: u64,
+    entry_bytes: usize,
+    ttl: Duration,
+}
+
+impl Max {
+    fn of(settings: &Settings) -> Self {
+        let &Settings { max_bytes, max_entries, max_entry_bytes, ttl, .. } = settings;
+        Self { bytes: max_bytes, share: max_bytes / max_entries.max(1), entry_bytes: max_entry_bytes, ttl }
+    }
+
+    /// What an entry takes of the one capacity that both bounds have become.
+    fn weight(&self, entry: &Entry) -> u64 {
+        self.share.max(entry.size() as u64)
+    }
 }
 
 /// What a lookup came to.
@@ -145,11 +178,11 @@ struct PerEntry;
 
 impl moka::Expiry<Key, Arc<Entry>> for PerEntry {
     fn expire_after_create(&self, _: &Key, entry: &Arc<Entry>, _: Instant) -> Option<Duration> {
-        Some(entry.ttl)
+        Some(entry.remaining())
     }
 
     fn expire_after_update(&self, _: &Key, entry: &Arc<Entry>, _: Instant, _: Option<Duration>) -> Option<Duration> {
-        Some(entry.ttl)
+        Some(entry.remaining())
     }
 }
 
@@ -159,18 +192,28 @@ impl Cache {
         if semantic.is_some() {
             scope::prepare();
         }
-        let partitions = Arc::new(Partitions::default());
+        let (partitions, bytes) = (Arc::new(Partitions::default()), Arc::new(AtomicU64::new(0)));
         let listener = {
-            let partitions = Arc::clone(&partitions);
-            move |_: Arc<Key>, entry: Arc<Entry>, _| entry.place().into_iter().for_each(|place| partitions.remove(place))
+            let (partitions, bytes) = (Arc::clone(&partitions), Arc::clone(&bytes));
+            move |_: Arc<Key>, entry: Arc<Entry>, _| {
+                bytes.fetch_sub(entry.size() as u64, Ordering::Relaxed);
+                entry.place().into_iter().for_each(|place| partitions.remove(place));
+            }
         };
+        let max = Max::of(settings);
         let entries = moka::sync::Cache::builder()
-            .max_capacity(settings.max_bytes)
-            .weigher(|_, entry: &Arc<Entry>| u32::try_from(entry.size()).unwrap_or(u32::MAX))
+            .max_capacity(max.bytes)
+            .weigher(move |_, entry: &Arc<Entry>| u32::try_from(max.weight(entry)).unwrap_or(u32::MAX))
             .expire_after(PerEntry)
             .eviction_listener(listener)
             .build_with_hasher(KeyHash);
-        Self { entries, partitions, semantic, max_entry_bytes: settings.max_entry_bytes }
+        Self { entries, partitions, semantic, store: None, bytes, max }
+    }
+
+    /// The same cache, whose entries are kept in a store as well.
+    #[must_use]
+    pub fn kept_in(self, store: Option<Writer>) -> Self {
+        Self { store, ..self }
     }
 
     /// Looks for an answer: the same request first, then one that means the same.
@@ -185,7 +228,7 @@ impl Cache {
         if !plan.refresh
             && let Some(entry) = self.live(&scope.exact)
         {
-            return hit(&entry, CacheStatus::Hit, exchange);
+            return self.hit(&entry, CacheStatus::Hit, exchange);
         }
         let about = about(screened, plan, exchange);
         let mut ticket = Ticket { key: scope.exact, ttl: plan.ttl, about, since: clock::now(), question: None };
@@ -197,7 +240,7 @@ impl Cache {
                 let served = live.into_iter().find(|&(_, similarity)| policy::near_enough(similarity, plan.threshold));
                 if let Some((entry, similarity)) = served.filter(|_| !plan.refresh) {
                     exchange.similarity = Some(similarity);
-                    return hit(&entry, CacheStatus::SemanticHit, exchange);
+                    return self.hit(&entry, CacheStatus::SemanticHit, exchange);
                 }
             }
             Err(reason) => exchange.bypass = Some(reason),
@@ -235,6 +278,16 @@ impl Cache {
         self.entries.get(key).filter(|entry| entry.live())
     }
 
+    fn hit(&self, entry: &Arc<Entry>, status: CacheStatus, exchange: &mut Exchange) -> Lookup {
+        exchange.cache = status;
+        exchange.bypass = None;
+        exchange.age = Some(entry.age());
+        if let Some(store) = &self.store {
+            store.used(entry);
+        }
+        Lookup::Hit(entry.stored.clone())
+    }
+
     /// Keeps an answer, if there is a place for it and it was cleared and complete.
     pub fn settle(&self, ticket: Option<Ticket>, kept: Option<(Cleared, Complete)>) {
         if let (Some(ticket), Some((cleared, complete))) = (ticket, kept) {
@@ -245,7 +298,7 @@ impl Cache {
     /// Keeps an answer that was cleared and is complete.
     fn admit(&self, ticket: Ticket, cleared: Cleared, complete: Complete) {
         let stored = cleared.into_stored();
-        if stored.size() > self.max_entry_bytes || ticket.ttl.is_zero() {
+        if stored.size() > self.max.entry_bytes || ticket.ttl.is_zero() {
             return;
         }
         let Ticket { key, ttl, about, since, question } = ticket;
@@ -257,12 +310,16 @@ impl Cache {
             }
             None => (None, Vec::new()),
         };
-        let entry = Arc::new(Entry { stored, created: clock::unix_millis(), ttl, about, cost, asked });
-        let place = entry.place();
+        let (created, ttl) = (clock::unix_millis(), entry::jittered(ttl, &key));
+        let entry = Arc::new(Entry { key, stored, created, ttl, about, cost, asked, hits: 0.into() });
+        self.bytes.fetch_add(entry.size() as u64, Ordering::Relaxed);
         // First the entry, then its vector: a vector without an entry leads nowhere and is passed over.
-        self.entries.insert(key, entry);
-        if let Some(place) = place {
+        self.entries.insert(key, Arc::clone(&entry));
+        if let Some(place) = entry.place() {
             self.index(place, key, &vector);
+        }
+        if let Some(store) = &self.store {
+            store.put(entry, vector);
         }
     }
 
@@ -277,13 +334,24 @@ impl Cache {
     /// Drops what has expired, and its vectors.
     pub fn tidy(&self) {
         self.entries.run_pending_tasks();
+        if let Some(store) = &self.store {
+            store.tidy();
+        }
+    }
+
+    /// Writes down what the store has not written yet. Nothing is kept after that.
+    pub async fn close(&self) {
+        if let Some(store) = &self.store {
+            store.close().await;
+        }
     }
 
     /// Entries, bytes and vectors, for metrics.
     pub fn size(&self) -> Size {
         // The counts lag behind until then.
-        self.tidy();
-        Size { entries: self.entries.entry_count(), bytes: self.entries.weighted_size(), vectors: self.partitions.len() }
+        self.entries.run_pending_tasks();
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        Size { entries: self.entries.entry_count(), bytes, vectors: self.partitions.len() }
     }
 }
 
@@ -319,13 +387,6 @@ fn usable(embedding: &Embedding) -> Result<(), Bypass> {
     } else {
         Ok(())
     }
-}
-
-fn hit(entry: &Entry, status: CacheStatus, exchange: &mut Exchange) -> Lookup {
-    exchange.cache = status;
-    exchange.bypass = None;
-    exchange.age = Some(entry.age());
-    Lookup::Hit(entry.stored.clone())
 }
 
 #[cfg(test)]

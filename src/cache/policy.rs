@@ -75,7 +75,14 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings { mode: Mode::Semantic, threshold: 0.95, ttl: Duration::from_mins(1), max_bytes: 1, max_entry_bytes: 1 }
+        Settings {
+            mode: Mode::Semantic,
+            threshold: 0.95,
+            ttl: Duration::from_mins(1),
+            max_bytes: 1,
+            max_entries: 1,
+            max_entry_bytes: 1,
+        }
     }
 
     #[test]

@@ -52,7 +52,14 @@ struct House {
 }
 
 fn house(mode: Mode) -> House {
-    let settings = Settings { mode, threshold: 0.95, ttl: Duration::from_hours(1), max_bytes: 1 << 20, max_entry_bytes: 1 << 16 };
+    let settings = Settings {
+        mode,
+        threshold: 0.95,
+        ttl: Duration::from_hours(1),
+        max_bytes: 1 << 20,
+        max_entries: 10_000,
+        max_entry_bytes: 1 << 16,
+    };
     let engine = Arc::new(Letters::default());
     let embedder: Arc<dyn Embedder> = engine.clone();
     let worker = Worker::start(&embedder, 1, 8).unwrap();

@@ -82,6 +82,7 @@ fn announce(app: &App) {
         admin = url(app.admin_address()),
         upstream = loaded.upstream,
         engine = loaded.engine,
+        store = loaded.store,
         rules = loaded.rules.iter().sum::<usize>(),
         version = env!("CARGO_PKG_VERSION"),
         "Serving."
@@ -95,9 +96,10 @@ fn greeting(app: &App, file: Option<&Path>) -> String {
     let health = app.health_address().map(|address| format!(", health http://{address}")).unwrap_or_default();
     let loaded = app.loaded();
     let [input, output] = loaded.rules;
+    let store = loaded.store.as_deref().map(|place| format!(", answers kept in {place}")).unwrap_or_default();
     let engine = loaded.engine.map_or_else(|| "semantic tier off".to_owned(), |engine| format!("embeddings by {engine}"));
     let mut text = format!(
-        "Lockgate {} serves {data}/v1 (admin {admin}{health}): {} rules, {engine}.\n",
+        "Lockgate {} serves {data}/v1 (admin {admin}{health}): {} rules, {engine}{store}.\n",
         env!("CARGO_PKG_VERSION"),
         input + output
     );

@@ -63,6 +63,22 @@ pub(super) const TTL: &str = "24h";
 /// Some hundred thousand short answers, in a container of half a gigabyte.
 pub(super) const MAX_MEMORY: &str = "256MiB";
 
+/// As many answers of a few sentences as fit into [`MAX_MEMORY`].
+pub(super) const MAX_ENTRIES: u64 = 200_000;
+
+/// A cache that is empty after every deployment saves little. The prompts on disk are those of the user who runs Lockgate, in a file that nobody else
+/// can read, at a place that the greeting names, and one word here turns it off.
+pub(super) const STORE_ENABLED: bool = true;
+
+/// Four times [`MAX_MEMORY`]: what memory had no room for waits there for the next start.
+pub(super) const STORE_MAX_SIZE: &str = "1GiB";
+
+/// An empty store has about ten pages.
+pub(super) const LEAST_STORE_SIZE: u64 = 1024 * 1024;
+
+/// As many answers of a few sentences as fit into [`STORE_MAX_SIZE`].
+pub(super) const STORE_MAX_ENTRIES: u64 = 500_000;
+
 /// No answer of text is larger; what is, would push out a thousand that are not.
 pub(super) const MAX_ENTRY: &str = "1MiB";
 

@@ -31,6 +31,9 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Names the ONNX Runtime library, under the name that its other users know.
 const ORT_LIBRARY: &str = "ORT_DYLIB_PATH";
 
+/// Under the user's folder for state.
+const STORE_FILE: &str = "lockgate/cache.db";
+
 /// What Lockgate runs with: the settings of every room.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -46,6 +49,8 @@ pub struct Config {
     pub route: Option<route::Settings>,
     /// What the cache keeps and serves.
     pub cache: cache::Settings,
+    /// Where it is kept across restarts, if it is.
+    pub store: Option<cache::store::Settings>,
     /// How text is embedded.
     pub embed: embed::Settings,
     /// Which rules guard.
@@ -102,8 +107,19 @@ fn resolve(source: Source, base: &Path, environment: Environment<'_>, upstream: 
     }
     let mut config = resolver.config(&written);
     config.embed.library = environment(ORT_LIBRARY).filter(|path| !path.is_empty()).map(PathBuf::from);
+    if let Some(store) = &mut config.store
+        && store.path.is_none()
+    {
+        store.path = state_folder(environment).map(|folder| folder.join(STORE_FILE));
+    }
     problems.extend(resolver.into_problems());
     if problems.is_empty() { Ok(config) } else { Err(document.report(problems)) }
+}
+
+/// Where programs of this user keep their state, after the XDG base directories: relative paths are as if they were not set.
+fn state_folder(environment: Environment<'_>) -> Option<PathBuf> {
+    let folder = |name| environment(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ impl Resolver<'_> {
             route: self.route(&written.upstream, &outbound),
             outbound,
             cache: self.cache(&written.cache),
+            store: self.store(&written.cache),
             embed: self.embed(&written.embedding),
             guard: self.guard(&written.guardrails),
             telemetry: self.telemetry(&written.log),
@@ -129,8 +130,20 @@ impl Resolver<'_> {
             threshold: self.threshold(written.threshold),
             ttl: self.duration("/cache/ttl", &written.ttl),
             max_bytes,
+            max_entries: written.max_entries,
             max_entry_bytes,
         }
+    }
+
+    /// The path is of the file alone; where none is written, the environment names one.
+    fn store(&mut self, written: &written::Cache) -> Option<cache::store::Settings> {
+        let store = &written.store;
+        let settings = cache::store::Settings {
+            path: store.path.as_deref().map(|path| self.path(path)),
+            max_bytes: self.size("/cache/store/max_size", &store.max_size, defaults::LEAST_STORE_SIZE),
+            max_entries: store.max_entries,
+        };
+        (store.enabled && !matches!(written.mode, Mode::Off)).then_some(settings)
     }
 
     fn threshold(&mut self, threshold: f64) -> f32 {

@@ -99,9 +99,14 @@ impl<'a> Resolver<'a> {
         address
     }
 
+    /// Relative paths start at the file's own folder.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        self.base.join(text)
+    }
+
     /// A folder that is there; relative paths start at the file's own folder.
     pub(super) fn folder(&mut self, pointer: &str, text: &str) -> PathBuf {
-        let path = self.base.join(text);
+        let path = self.path(text);
         if !path.is_dir() {
             let remedy = "create it, or correct the path: it starts at the folder of this file";
             self.refuse(pointer, "is not a folder that can be read", remedy);

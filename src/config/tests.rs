@@ -100,6 +100,12 @@ fn values_are_checked() {
         ("cache:\n  threshold: 1.5", "2:14 `cache.threshold` is a cosine similarity: from 0 to 1, higher is stricter", "1 - d"),
         ("cache:\n  threshold: 0.03", "2:14 `cache.threshold` is below 0.5", "1 - d"),
         ("cache:\n  max_memory: 1KiB", "1:1 `cache.max_entry` is larger than the whole cache", "cache.max_memory"),
+        ("cache:\n  store: {max_size: 1KiB}", "2:21 `cache.store.max_size` is too small", "1.0 MiB or more"),
+        (
+            "cache:\n  store: {max_entries: 0}",
+            "2:24 `max_entries`: the value is less than the minimum of 1",
+            "Answers in the file, at least 1",
+        ),
         ("log:\n  level: inof", "2:10 `log.level` is not a log level", "info"),
         ("log:\n  level: info,a=b=c", "2:10 `log.level` is not a log level", "lockgate::cache=debug"),
         (
@@ -290,6 +296,23 @@ fn paths_start_at_the_folder_of_the_file() {
     assert_eq!(config.embed.model.unwrap(), folder.path().join("model"));
     assert_eq!((config.embed.engine, config.embed.threads), (embed::EngineChoice::Rten, 2));
     assert_eq!(config.cache.mode, cache::Mode::Exact);
+}
+
+#[test]
+fn the_store_lies_where_the_file_or_the_environment_says() {
+    let place = |store: &str, environment: &[(&str, &str)]| {
+        let lookup = |wanted: &str| environment.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
+        let text = format!("upstream: {{url: https://a.b/v1}}\ncache: {{{store}}}\n");
+        check_in(Path::new("/etc/lockgate"), &text, &lookup).unwrap().store.map(|store| store.path)
+    };
+    let both = [("XDG_STATE_HOME", "/state"), ("HOME", "/me")];
+    let some = |path: &str| Some(Some(path.into()));
+    assert_eq!(place("", &both), some("/state/lockgate/cache.db"));
+    assert_eq!(place("", &both[1..]), some("/me/.local/state/lockgate/cache.db"));
+    assert_eq!(place("", &[("XDG_STATE_HOME", "state"), ("HOME", "")]), Some(None), "relative paths do not count");
+    assert_eq!(place("store: {path: ../cache.db}", &both), some("/etc/lockgate/../cache.db"));
+    assert_eq!(place("store: {enabled: false}", &both), None);
+    assert_eq!(place("mode: off", &both), None, "what is not cached is not kept either");
 }
 
 #[test]

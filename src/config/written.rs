@@ -120,12 +120,32 @@ pub(super) struct Cache {
     pub(super) mode: Mode,
     /// Least cosine similarity of a semantic hit, 0.5 to 1; higher is stricter.
     pub(super) threshold: f64,
-    /// How long an answer is served again.
+    /// How long an answer is served again; single ones up to a twentieth less, so that they do not all end together.
     pub(super) ttl: String,
     /// Memory for answers.
     pub(super) max_memory: String,
+    /// Answers in memory, at least 1.
+    #[schemars(range(min = 1))]
+    pub(super) max_entries: u64,
     /// Largest answer that is kept.
     pub(super) max_entry: String,
+    /// Where answers are kept across restarts.
+    pub(super) store: Store,
+}
+
+/// Where answers are kept across restarts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Store {
+    /// Whether they are. The file holds prompts and answers in clear, readable for its owner alone.
+    pub(super) enabled: bool,
+    /// The file; left out, `lockgate/cache.db` in the user's folder for state: `XDG_STATE_HOME`, or else `~/.local/state`.
+    pub(super) path: Option<String>,
+    /// Largest size of the file.
+    pub(super) max_size: String,
+    /// Answers in the file, at least 1.
+    #[schemars(range(min = 1))]
+    pub(super) max_entries: u64,
 }
 
 /// Which requests are answered from the cache.
@@ -251,7 +271,20 @@ impl Default for Cache {
             threshold: defaults::THRESHOLD,
             ttl: defaults::TTL.to_owned(),
             max_memory: defaults::MAX_MEMORY.to_owned(),
+            max_entries: defaults::MAX_ENTRIES,
             max_entry: defaults::MAX_ENTRY.to_owned(),
+            store: Store::default(),
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            enabled: defaults::STORE_ENABLED,
+            path: None,
+            max_size: defaults::STORE_MAX_SIZE.to_owned(),
+            max_entries: defaults::STORE_MAX_ENTRIES,
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Loaded {
     pub rules: [usize; 2],
     /// The upstream's base URL.
     pub upstream: String,
+    /// Where answers are kept across restarts, if they are.
+    pub store: Option<String>,
 }
 
 /// Answers the requests of the admin and the health port.

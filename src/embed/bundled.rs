@@ -32,6 +32,9 @@ impl std::fmt::Debug for Bundled {
 }
 
 impl Bundled {
+    /// Its name in logs and fingerprints.
+    pub const NAME: &str = "rten";
+
     /// Loads tokenizer and graph.
     pub fn load(files: &ModelFiles) -> Result<Self, EmbedError> {
         let mut options = ModelOptions::with_all_ops();
@@ -75,7 +78,7 @@ impl Embedder for Bundled {
     }
 
     fn name(&self) -> &'static str {
-        "rten"
+        Self::NAME
     }
 }
 

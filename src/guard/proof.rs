@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::rules::RuleSetId;
+use super::{rules::RuleSetId, verdict::Action};
 use crate::{
     exchange::RuleNote,
     wire::{Request, response::Usage},
@@ -71,6 +71,31 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// Puts one together again from what a store wrote down; `None` if a note says what no rule does.
+    pub fn from_store(body: Bytes, rules: [u8; 16], notes: &[(&str, &str)]) -> Option<Self> {
+        let note = |&(rule, word): &(&str, &str)| {
+            let action = Action::ALL.map(Action::as_str).into_iter().find(|known| *known == word)?;
+            Some(RuleNote { rule: rule.to_owned(), action })
+        };
+        let notes = notes.iter().map(note).collect::<Option<_>>()?;
+        Some(Self { body, rules: RuleSetId(rules), notes })
+    }
+
+    /// The answer.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// What identifies the rule set that it was cleared under.
+    pub fn rules(&self) -> [u8; 16] {
+        self.rules.0
+    }
+
+    /// What those rules did.
+    pub fn notes(&self) -> &[RuleNote] {
+        &self.notes
+    }
+
     /// Bytes that it occupies, about.
     pub fn size(&self) -> usize {
         self.body.len() + self.notes.iter().map(|note| note.rule.len() + size_of::<RuleNote>()).sum::<usize>()

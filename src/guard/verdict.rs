@@ -17,6 +17,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Warn, Self::Replace, Self::Block];
+
     /// The word used in header, log and metric.
     pub fn as_str(self) -> &'static str {
         match self {

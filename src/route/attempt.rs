@@ -64,6 +64,13 @@ impl Router {
         })
     }
 
+    /// The same router, whose upstream is identified otherwise than by its URL.
+    #[must_use]
+    pub fn known_as(mut self, identity: &str) -> Self {
+        identity.clone_into(&mut self.identity);
+        self
+    }
+
     /// What identifies the upstream in a cache key.
     pub fn identity(&self) -> &str {
         &self.identity

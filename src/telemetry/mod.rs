@@ -45,6 +45,16 @@ pub mod metric {
     pub const CACHE_BYTES: &str = "lockgate_cache_bytes";
     /// Vectors of the semantic tier.
     pub const CACHE_VECTORS: &str = "lockgate_cache_vectors";
+    /// Whether entries are kept on disk: 1, or 0 once the store was given up.
+    pub const STORE_UP: &str = "lockgate_store_up";
+    /// Entries on disk.
+    pub const STORE_ENTRIES: &str = "lockgate_store_entries";
+    /// Bytes on disk that are in use.
+    pub const STORE_BYTES: &str = "lockgate_store_bytes";
+    /// Entries that are in memory alone, because the store was busier than it could write, or given up.
+    pub const STORE_DROPPED: &str = "lockgate_store_dropped_total";
+    /// Entries that were found damaged on disk, and dropped.
+    pub const STORE_DAMAGED: &str = "lockgate_store_damaged_total";
     /// Open connections, of all ports.
     pub const CONNECTIONS: &str = "lockgate_connections";
 }
@@ -105,5 +115,10 @@ fn describe() {
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");
     describe_gauge!(metric::CACHE_BYTES, Unit::Bytes, "Bytes in the cache.");
     describe_gauge!(metric::CACHE_VECTORS, "Vectors of the semantic tier.");
+    describe_gauge!(metric::STORE_UP, "Whether entries are kept on disk.");
+    describe_gauge!(metric::STORE_ENTRIES, "Entries on disk.");
+    describe_gauge!(metric::STORE_BYTES, Unit::Bytes, "Bytes on disk that are in use.");
+    describe_counter!(metric::STORE_DROPPED, "Entries that are in memory alone.");
+    describe_counter!(metric::STORE_DAMAGED, "Entries found damaged on disk, and dropped.");
     describe_gauge!(metric::CONNECTIONS, "Open connections, of all ports.");
 }

@@ -27,6 +27,7 @@ mod endpoints;
 mod guard;
 mod headers;
 mod operations;
+mod persistence;
 mod process;
 mod requests;
 mod start;

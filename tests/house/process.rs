@@ -17,12 +17,12 @@ use crate::{
     patient, streamed,
 };
 
-fn address(origin: &str) -> SocketAddr {
+pub(crate) fn address(origin: &str) -> SocketAddr {
     origin.strip_prefix("http://").unwrap().parse().unwrap()
 }
 
 /// Free ports, this upstream, and more.
-fn config(upstream: &Upstream, server: &str, more: &str) -> String {
+pub(crate) fn config(upstream: &Upstream, server: &str, more: &str) -> String {
     format!(
         "server: {{ listen: '127.0.0.1:0', admin: '127.0.0.1:0', {server} }}\nupstream: {{ url: 'http://{}/v1' }}\n{more}\n",
         upstream.address
@@ -30,13 +30,13 @@ fn config(upstream: &Upstream, server: &str, more: &str) -> String {
 }
 
 /// Sends a signal by the shell, which is everywhere.
-fn signal(running: &Running, name: &str) {
+pub(crate) fn signal(running: &Running, name: &str) {
     let pid = running.child.id().to_string();
     assert!(Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status().unwrap().success());
 }
 
 /// Waits for the end of a process.
-async fn ended(mut running: Running) -> (ExitStatus, Running) {
+pub(crate) async fn ended(mut running: Running) -> (ExitStatus, Running) {
     let (done, end) = oneshot::channel();
     thread::spawn(move || {
         let status = running.child.wait();
@@ -47,7 +47,7 @@ async fn ended(mut running: Running) -> (ExitStatus, Running) {
 }
 
 /// Waits until a process has written this, and gives all that it wrote.
-async fn writes(running: &Running, what: &str) -> String {
+pub(crate) async fn writes(running: &Running, what: &str) -> String {
     patient(async {
         while !running.said().contains(what) {
             tokio::task::yield_now().await;
@@ -219,6 +219,8 @@ async fn the_metrics_count_what_happened() {
         "lockgate_refused_total{reason=\"unknown_endpoint\"} 1",
         "lockgate_cache_entries 1",
         "lockgate_cache_vectors 1",
+        "lockgate_store_up 1",
+        "# TYPE lockgate_store_bytes gauge",
         "lockgate_connections ",
         "lockgate_request_seconds_count{cache=\"MISS\"} 1",
         "lockgate_upstream_seconds_count 1",

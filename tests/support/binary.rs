@@ -32,7 +32,7 @@ pub(crate) fn lockgate(arguments: &[&str], folder: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    command.args(arguments).current_dir(folder);
+    command.args(arguments).current_dir(folder).env("XDG_STATE_HOME", folder);
     command
 }
 

@@ -92,6 +92,14 @@ impl Asking<'_> {
         self.open().await.rest().await
     }
 
+    /// The whole answer, if the other side lives until its end.
+    pub(crate) async fn attempt(self) -> Option<Answer> {
+        self.client.sender.ready().await.ok()?;
+        let (parts, body) = self.client.sender.send_request(self.request).await.ok()?.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
     /// The answer's head, its body to be read as it comes.
     pub(crate) async fn open(self) -> Opened {
         patient(self.client.sender.ready()).await.expect("the connection is open");

@@ -56,7 +56,11 @@ impl Word {
 
     /// Whether a sentence would hardly miss it.
     pub fn is_light(&self) -> bool {
-        matches!(self.kind, Kind::Function(_) | Kind::Filler)
+        match &self.kind {
+            Kind::Function(_) | Kind::Filler => true,
+            Kind::Quantity(quantity) => quantity.vague,
+            Kind::Content | Kind::Literal => false,
+        }
     }
 
     /// Its class, if it is a function word.
