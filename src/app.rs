@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     access::Access,
-    cache::{Cache, Mode, Semantic},
+    cache::{Cache, Mode, Semantic, flight::Flights},
     config::Config,
     console::{Console, Loaded},
     demo,
@@ -121,6 +121,7 @@ impl App {
             input: InputGate::new(Arc::clone(&pack)),
             cache,
             cache_settings: config.cache,
+            flights: Flights::default(),
             router,
             output: OutputGate::new(pack),
         };

@@ -119,6 +119,8 @@ pub struct Exchange {
     pub similarity: Option<f32>,
     /// The age of the answer, if it came from the cache.
     pub age: Option<Duration>,
+    /// Whether another request, which asked for the same at the same time, was carried out for this one as well.
+    pub follower: bool,
     /// What the rules did.
     pub rules: Vec<RuleNote>,
     /// Where the time went.
@@ -136,8 +138,25 @@ impl Exchange {
             bypass: None,
             similarity: None,
             age: None,
+            follower: false,
             rules: Vec::new(),
             timings: Timings::default(),
+        }
+    }
+
+    /// The same request for the part of its way that it may share with others: what the rules did to it is its own.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        Self { rules: Vec::new(), ..self.clone() }
+    }
+
+    /// Takes over what was noted on the shared part. Its time is counted once, with the request that was carried out.
+    pub fn land(&mut self, shared: Self, follower: bool) {
+        let Self { cache, bypass, similarity, age, rules, timings, .. } = shared;
+        (self.cache, self.bypass, self.similarity, self.age, self.follower) = (cache, bypass, similarity, age, follower);
+        self.note_rules(rules);
+        if !follower {
+            self.timings = timings;
         }
     }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 mod entry;
+pub mod flight;
 mod index;
 mod partitions;
 pub mod policy;
@@ -35,7 +36,7 @@ const NEIGHBOURS: usize = 4;
 const MAX_UNKNOWN: f32 = 0.2;
 
 /// How much may be answered from the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Nothing.
     Off,
@@ -78,6 +79,17 @@ pub struct Cache {
     max_entry_bytes: usize,
 }
 
+/// What the exact tier came to.
+#[derive(Debug)]
+pub enum Exact {
+    /// An answer, to be cleared again.
+    Hit(Stored),
+    /// This very request has no answer that may be served.
+    Miss(Scope),
+    /// The cache has no part in this request.
+    Bypass,
+}
+
 /// What a lookup came to.
 #[derive(Debug)]
 pub enum Lookup {
@@ -85,8 +97,6 @@ pub enum Lookup {
     Hit(Stored),
     /// Nothing that may be served; the ticket says where the fresh answer belongs.
     Miss(Ticket),
-    /// The cache has no part in this request.
-    Bypass,
 }
 
 /// Where an answer belongs. Made by a lookup, spent by [`Cache::settle`].
@@ -169,15 +179,23 @@ impl Cache {
         Self { entries, partitions, semantic, max_entry_bytes: settings.max_entry_bytes }
     }
 
-    /// Looks for an answer: the same request first, then one that means the same.
-    pub async fn lookup(&self, screened: &Screened, plan: &CachePlan, context: &str, exchange: &mut Exchange) -> Lookup {
+    /// Looks for the answer to the same request.
+    pub fn lookup_exact(&self, screened: &Screened, plan: &CachePlan, context: &str, exchange: &mut Exchange) -> Exact {
         exchange.cache = plan.status();
         exchange.bypass = plan.bypass;
         if plan.bypass.is_some() {
-            return Lookup::Bypass;
+            return Exact::Bypass;
         }
         let engine = self.semantic.as_ref().map_or(&[][..], |semantic| semantic.fingerprint.as_bytes());
         let scope = Scope::of(screened, exchange.tenant, &[context.as_bytes(), plan.namespace.as_bytes(), engine]);
+        match self.live(&scope.exact).filter(|_| !plan.refresh) {
+            Some(entry) => Exact::Hit(served(&entry, CacheStatus::Hit, exchange)),
+            None => Exact::Miss(scope),
+        }
+    }
+
+    /// Looks for an answer: to the same request, which may have come since the first look, then to one that means the same.
+    pub async fn lookup(&self, scope: &Scope, screened: &Screened, plan: &CachePlan, exchange: &mut Exchange) -> Lookup {
         if !plan.refresh
             && let Some(entry) = self.live(&scope.exact)
         {
@@ -185,7 +203,7 @@ impl Cache {
         }
         let about = about(screened, plan, exchange);
         let mut ticket = Ticket { key: scope.exact, ttl: plan.ttl, about, since: clock::now(), question: None };
-        match self.by_meaning(&scope, plan, exchange).await {
+        match self.by_meaning(scope, plan, exchange).await {
             Ok((question, nearest)) => {
                 ticket.question = Some(question);
                 exchange.similarity = nearest.first().map(|&(_, similarity)| similarity);
@@ -318,10 +336,14 @@ fn usable(embedding: &Embedding) -> Result<(), Bypass> {
 }
 
 fn hit(entry: &Entry, status: CacheStatus, exchange: &mut Exchange) -> Lookup {
+    Lookup::Hit(served(entry, status, exchange))
+}
+
+fn served(entry: &Entry, status: CacheStatus, exchange: &mut Exchange) -> Stored {
     exchange.cache = status;
     exchange.bypass = None;
     exchange.age = Some(entry.age());
-    Lookup::Hit(entry.stored.clone())
+    entry.stored.clone()
 }
 
 #[cfg(test)]

@@ -9,7 +9,11 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::refusal;
-use crate::{error::Error, guard::ClearedStream, pipeline::Arriving, wire::sse};
+use crate::{
+    error::Error,
+    pipeline::{Arriving, Stream},
+    wire::sse,
+};
 
 /// A response body.
 #[derive(Debug)]
@@ -18,7 +22,7 @@ pub struct Body(Form);
 #[derive(Debug)]
 enum Form {
     Whole(Option<Bytes>),
-    Events(Box<ClearedStream<Arriving>>),
+    Events(Box<Stream>),
     Arriving(Box<Arriving>),
 }
 
@@ -29,7 +33,7 @@ impl Body {
     }
 
     /// Events as they come. A failure in the middle is told as a last event, in the shape of an error.
-    pub(super) fn events(stream: Box<ClearedStream<Arriving>>) -> Self {
+    pub(super) fn events(stream: Box<Stream>) -> Self {
         Self(Form::Events(stream))
     }
 
