@@ -98,8 +98,14 @@ async fn watched<K: Hash + Eq, T>(flying: impl Future<Output = ()>, listed: List
 }
 
 impl<K: Hash + Eq, T> Flight<K, T> {
-    /// Tells all subscribers, those to come included.
+    /// Tells all subscribers. Who hears it and asks again does not join this flight again.
     pub fn land(&self, outcome: T) {
+        self.leave();
+        self.announce(outcome);
+    }
+
+    /// Tells all subscribers, those included that are still to join.
+    pub fn announce(&self, outcome: T) {
         self.landing.send_replace(Some(outcome));
     }
 
@@ -212,7 +218,23 @@ mod tests {
         go.send(()).unwrap();
         assert_eq!((leader.landed().await, follower.landed().await), (Some(7), Some(7)));
         empty(&flights).await;
-        assert_eq!(joined(&flights, "a").role, Role::Leader, "what has landed is over");
+    }
+
+    #[tokio::test]
+    async fn whoever_joins_after_a_landing_leads_and_after_an_announcement_hears_it() {
+        let flights = flights();
+        let mut landed = flights.join(Some("a"), |flight| async move {
+            flight.land(1);
+            pending::<()>().await;
+        });
+        let mut announced = flights.join(Some("b"), |flight| async move {
+            flight.announce(2);
+            pending::<()>().await;
+        });
+        assert_eq!((landed.landed().await, announced.landed().await), (Some(1), Some(2)));
+        assert_eq!(joined(&flights, "a").role, Role::Leader);
+        let mut late = joined(&flights, "b");
+        assert_eq!((late.role, late.landed().await), (Role::Follower, Some(2)));
     }
 
     #[tokio::test]

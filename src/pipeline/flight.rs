@@ -135,7 +135,8 @@ impl Pipeline {
             }
             Some(Clearing::Blocked(_)) | None => None,
         };
-        // Who has heard the end finds the answer in the cache.
+        // Who has heard the end and asks again finds the answer in the cache, or makes a new call.
+        flight.leave();
         recorder.end(End { result, rules: exchange.rules, whole });
     }
 
@@ -162,7 +163,7 @@ async fn fly(pipeline: Arc<Pipeline>, asked: Arc<Asked>, mut exchange: Exchange,
             let recorder = Recorder::default();
             let outcome = Outcome::Stream(head, recorder.tape().clone(), Form::of(&asked.screened));
             let judged = exchange.shared();
-            flight.land(Landing { exchange, outcome: Ok(outcome) });
+            flight.announce(Landing { exchange, outcome: Ok(outcome) });
             return pipeline.tell(*stream, ticket, judged, recorder, &flight).await;
         }
         Err(error) => Err(error),
