@@ -5,7 +5,7 @@
 //! What a landing says, and whether a failed flight is tried again, is not known here.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     fmt,
     hash::Hash,
     pin::pin,
@@ -62,15 +62,16 @@ where
         F: Future<Output = ()> + Send + 'static,
     {
         let (landing, subscriber) = match &key {
-            Some(key) => {
-                let mut table = self.table.lock();
-                if let Some(landing) = table.get(key) {
-                    return Subscriber { role: Role::Follower, landing: landing.subscribe() };
+            Some(key) => match self.table.lock().entry(key.clone()) {
+                Entry::Occupied(landing) => {
+                    return Subscriber { role: Role::Follower, landing: landing.get().subscribe() };
                 }
-                let (landing, subscriber) = start();
-                table.insert(key.clone(), Arc::clone(&landing));
-                (landing, subscriber)
-            }
+                Entry::Vacant(place) => {
+                    let (landing, subscriber) = start();
+                    place.insert(Arc::clone(&landing));
+                    (landing, subscriber)
+                }
+            },
             None => start(),
         };
         let flight = Flight { landing, table: Arc::clone(&self.table), key };

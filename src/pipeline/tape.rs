@@ -254,3 +254,132 @@ impl Drop for Reader {
         self.tape.lock().readers.remove(&self.seat);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+
+    const FRAME: usize = 64 << 10;
+
+    fn frame() -> Bytes {
+        Bytes::from(vec![b'x'; FRAME])
+    }
+
+    /// `None` where it has to wait.
+    fn read(reader: &mut Reader) -> Option<Option<Result<Bytes>>> {
+        match Pin::new(reader).poll_frame(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(frame) => Some(frame.map(|frame| frame.map(|frame| frame.into_data().unwrap()))),
+            Poll::Pending => None,
+        }
+    }
+
+    fn bytes(reader: &mut Reader) -> Bytes {
+        read(reader).unwrap().unwrap().unwrap()
+    }
+
+    fn finished() -> End {
+        End { result: Ok(()), rules: Vec::new(), whole: None }
+    }
+
+    #[derive(Default)]
+    struct Woken(Mutex<usize>);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            *self.0.lock().unwrap() += 1;
+        }
+    }
+
+    #[test]
+    fn each_reads_all_from_the_beginning_at_its_own_pace() {
+        let recorder = Recorder::default();
+        let mut early = recorder.tape().join().unwrap();
+        assert!(read(&mut early).is_none());
+        recorder.push("a".into());
+        recorder.push("b".into());
+        assert_eq!(bytes(&mut early), "a");
+        let mut late = recorder.tape().join().unwrap();
+        assert_eq!((bytes(&mut late), bytes(&mut late), bytes(&mut early)), ("a".into(), "b".into(), "b".into()));
+        recorder.push("c".into());
+        recorder.end(finished());
+        for mut reader in [early, late] {
+            assert_eq!(bytes(&mut reader), "c");
+            assert!(read(&mut reader).unwrap().is_none() && reader.end().is_some());
+        }
+    }
+
+    #[test]
+    fn a_reader_that_waits_is_woken_by_a_frame_and_by_the_end() {
+        let (recorder, woken) = (Recorder::default(), Arc::new(Woken::default()));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut reader = recorder.tape().join().unwrap();
+        let mut poll = || Pin::new(&mut reader).poll_frame(&mut Context::from_waker(&waker)).is_ready();
+        assert!(!poll());
+        recorder.push("a".into());
+        assert_eq!(*woken.0.lock().unwrap(), 1);
+        assert!(poll() && !poll());
+        recorder.end(finished());
+        assert_eq!(*woken.0.lock().unwrap(), 2);
+    }
+
+    #[test]
+    fn the_recorder_waits_for_the_fastest_reader_and_for_no_other() {
+        let (recorder, woken) = (Recorder::default(), Arc::new(Woken::default()));
+        let waker = Waker::from(Arc::clone(&woken));
+        let wanted = || recorder.0.lock().wanted(&Context::from_waker(&waker)).is_ready();
+        let mut fast = recorder.tape().join().unwrap();
+        let _slow = recorder.tape().join().unwrap();
+        assert!(wanted());
+        recorder.push(frame());
+        assert!(!wanted());
+        bytes(&mut fast);
+        assert_eq!(*woken.0.lock().unwrap(), 1);
+        assert!(wanted());
+    }
+
+    #[test]
+    fn a_tape_that_is_too_long_keeps_only_what_somebody_still_has_to_read() {
+        let recorder = Recorder::default();
+        let mut reader = recorder.tape().join().unwrap();
+        let left = recorder.tape().join().unwrap();
+        let over = (0..=MAX_KEPT_BYTES / FRAME).filter(|_| recorder.push(frame())).count();
+        assert_eq!(over, 1, "it is said once");
+        assert!(recorder.tape().join().is_none());
+        drop(left);
+        for _ in 0..10 {
+            bytes(&mut reader);
+        }
+        recorder.push(frame());
+        assert_eq!(recorder.0.lock().gone, 10);
+        let rest = std::iter::from_fn(|| read(&mut reader)).count();
+        assert_eq!(rest, MAX_KEPT_BYTES / FRAME + 2 - 10);
+    }
+
+    #[test]
+    fn a_reader_too_far_behind_is_cut_off_and_the_others_are_not() {
+        let recorder = Recorder::default();
+        let (mut fast, mut slow) = (recorder.tape().join().unwrap(), recorder.tape().join().unwrap());
+        for _ in 0..MAX_BEHIND_BYTES / FRAME {
+            recorder.push(frame());
+            bytes(&mut fast);
+        }
+        bytes(&mut slow);
+        for _ in 0..3 {
+            recorder.push(frame());
+            bytes(&mut fast);
+        }
+        assert!(recorder.0.lock().kept_bytes <= MAX_BEHIND_BYTES);
+        assert_eq!(read(&mut slow).unwrap().unwrap().unwrap_err().kind(), Kind::SlowReader);
+    }
+
+    #[tokio::test]
+    async fn a_recorder_that_is_dropped_leaves_an_error_and_not_silence() {
+        let recorder = Recorder::default();
+        let reader = recorder.tape().join().unwrap();
+        recorder.push("a".into());
+        drop(recorder);
+        assert_eq!(reader.ended().await.unwrap_err().kind(), Kind::Internal);
+    }
+}
