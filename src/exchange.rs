@@ -169,3 +169,30 @@ impl Exchange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(rule: &str) -> RuleNote {
+        RuleNote { rule: rule.to_owned(), action: "warn" }
+    }
+
+    #[test]
+    fn a_follower_takes_over_what_was_found_and_keeps_what_is_its_own() {
+        let mut leader = Exchange::new("one".to_owned(), Tenant([0; 16]));
+        leader.note_rules(vec![note("the-leaders")]);
+        let mut shared = leader.shared();
+        shared.note_rules(vec![note("the-answers")]);
+        (shared.cache, shared.similarity) = (CacheStatus::SemanticHit, Some(0.99));
+        shared.timings.upstream = Some(Duration::from_secs(1));
+        let mut follower = Exchange::new("two".to_owned(), Tenant([0; 16]));
+        follower.land(shared.clone(), true);
+        assert_eq!((follower.trace_id.as_str(), follower.follower), ("two", true));
+        assert_eq!((follower.cache, follower.similarity), (CacheStatus::SemanticHit, Some(0.99)));
+        assert_eq!(follower.rules, [note("the-answers")]);
+        assert_eq!(follower.timings.upstream, None, "the time of a call is counted once");
+        leader.land(shared, false);
+        assert_eq!((leader.rules.len(), leader.timings.upstream, leader.follower), (2, Some(Duration::from_secs(1)), false));
+    }
+}

@@ -20,14 +20,14 @@ pub struct Flights<K, T> {
 }
 
 /// Its lock is held for a look-up, never across an await.
-struct Table<K, T>(Mutex<HashMap<K, Arc<Landing<T>>>>);
+struct Table<K, T>(Mutex<HashMap<K, Landing<T>>>);
 
 /// How subscribers hear of a landing, and how a flight hears that there are none left.
 type Landing<T> = watch::Sender<Option<T>>;
 
 /// A flight as its own task sees it.
 pub struct Flight<K, T> {
-    landing: Arc<Landing<T>>,
+    landing: Landing<T>,
     table: Arc<Table<K, T>>,
     key: Option<K>,
 }
@@ -67,23 +67,18 @@ where
                     return Subscriber { role: Role::Follower, landing: landing.get().subscribe() };
                 }
                 Entry::Vacant(place) => {
-                    let (landing, subscriber) = start();
-                    place.insert(Arc::clone(&landing));
+                    let (landing, subscriber) = watch::channel(None);
+                    place.insert(landing.clone());
                     (landing, subscriber)
                 }
             },
-            None => start(),
+            None => watch::channel(None),
         };
         let flight = Flight { landing, table: Arc::clone(&self.table), key };
         let listed = Listed(flight.clone());
         tokio::spawn(watched(fly(flight), listed));
         Subscriber { role: Role::Leader, landing: subscriber }
     }
-}
-
-fn start<T>() -> (Arc<Landing<T>>, watch::Receiver<Option<T>>) {
-    let (landing, subscriber) = watch::channel(None);
-    (Arc::new(landing), subscriber)
 }
 
 /// Flies until the end, or until nobody waits any more.
@@ -126,9 +121,9 @@ impl<K: Hash + Eq, T> Flight<K, T> {
     }
 
     /// Another flight may have taken the place of one that has left.
-    fn delist(&self, table: &mut HashMap<K, Arc<Landing<T>>>) {
+    fn delist(&self, table: &mut HashMap<K, Landing<T>>) {
         let Some(key) = &self.key else { return };
-        if table.get(key).is_some_and(|landing| Arc::ptr_eq(landing, &self.landing)) {
+        if table.get(key).is_some_and(|landing| landing.same_channel(&self.landing)) {
             table.remove(key);
         }
     }
@@ -151,7 +146,7 @@ impl<T: Clone> Subscriber<T> {
 }
 
 impl<K, T> Table<K, T> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<Landing<T>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Landing<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -164,7 +159,7 @@ impl<K, T> Default for Flights<K, T> {
 
 impl<K: Clone, T> Clone for Flight<K, T> {
     fn clone(&self) -> Self {
-        Self { landing: Arc::clone(&self.landing), table: Arc::clone(&self.table), key: self.key.clone() }
+        Self { landing: self.landing.clone(), table: Arc::clone(&self.table), key: self.key.clone() }
     }
 }
 
