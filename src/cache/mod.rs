@@ -197,6 +197,7 @@ impl Cache {
     /// Looks for an answer: to the same request, which may have come since the first look, then to one that means the same.
     pub async fn lookup(&self, scope: &Scope, screened: &Screened, plan: &CachePlan, exchange: &mut Exchange) -> Lookup {
         if !plan.refresh
+            && self.entries.contains_key(&scope.exact)
             && let Some(entry) = self.live(&scope.exact)
         {
             return hit(&entry, CacheStatus::Hit, exchange);

@@ -4,7 +4,11 @@
 //! that one comes to, they all get. A block is no failure, since the same rules say the same again, and an upstream that was silent for
 //! as long as one waits is not waited for again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::header::SET_COOKIE;
 
@@ -16,7 +20,7 @@ use super::{
 use crate::{
     cache::{
         CachePlan, Mode, Ticket,
-        flight::{Flight, Role, Subscriber},
+        flight::{Flight, Landed, Role, Subscriber, Task},
         scope::{self, Scope},
     },
     error::{Error, Kind, Result},
@@ -37,13 +41,20 @@ pub(super) struct Asked {
 }
 
 /// Requests with the same key are answered alike: the same is asked, and rules and client allow the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlightKey {
     exact: scope::Key,
     mode: Mode,
     threshold: u32,
     ttl: Duration,
     rules: [RuleSetId; 2],
+}
+
+/// The exact key is a hash already, and the rest seldom differs.
+impl Hash for FlightKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.exact.first_chunk::<8>().hash(state);
+    }
 }
 
 /// What the upstream, or an entry that means the same, said.
@@ -77,7 +88,7 @@ struct Form {
 }
 
 /// A place among those who wait for a flight.
-pub(super) type Waiting = Subscriber<Landing>;
+pub(super) type Waiting = Subscriber<FlightKey, Landing>;
 
 impl Pipeline {
     /// Answers from a flight: from the one that is under way for the same, or from a new one.
@@ -94,10 +105,10 @@ impl Pipeline {
                 self.flights.join(key, |flight| fly(Arc::clone(self), Arc::clone(&asked), exchange.shared(), flight));
             let follower = waiting.role == Role::Follower;
             let landing = waiting.landed().await;
-            let seat = Seat { waiting, follower, form: Form::of(&asked.screened) };
+            let passenger = Passenger { waiting, follower, form: Form::of(&asked.screened) };
             let reply = match landing {
-                Some(landing) => seat.take(landing, exchange, record).await,
-                None => Err(Error::new(Kind::Internal, "The request was given up because of a bug. Try again.")),
+                Some(landing) => passenger.take(landing, exchange, record).await,
+                None => Err(Error::new(Kind::Internal, "The shared call was given up because of a bug. Try again.")),
             };
             if follower && !freed && failed(&reply) {
                 freed = true;
@@ -118,28 +129,6 @@ impl Pipeline {
         }
     }
 
-    /// Tells a stream to all who have joined, and keeps it when it has ended well.
-    async fn tell(
-        &self,
-        mut stream: ClearedStream<Arriving>,
-        ticket: Option<Ticket>,
-        mut exchange: Exchange,
-        recorder: Recorder,
-        flight: &Flight<FlightKey, Landing>,
-    ) {
-        let result = recorder.record(&mut stream, || flight.leave()).await;
-        let whole = match stream.finish(&mut exchange) {
-            Some(Clearing::Passed(cleared, complete)) => {
-                self.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
-                Some(cleared)
-            }
-            Some(Clearing::Blocked(_)) | None => None,
-        };
-        // Who has heard the end and asks again finds the answer in the cache, or makes a new call.
-        flight.leave();
-        recorder.end(End { result, rules: exchange.rules, whole });
-    }
-
     /// A request with which the cache has no part flies alone, and so does one that wants a fresh answer.
     fn flight_key(&self, asked: &Asked) -> Option<FlightKey> {
         let Asked { scope, plan, .. } = asked;
@@ -154,21 +143,47 @@ impl Pipeline {
     }
 }
 
-/// The task of a flight.
-async fn fly(pipeline: Arc<Pipeline>, asked: Arc<Asked>, mut exchange: Exchange, flight: Flight<FlightKey, Landing>) {
-    let outcome = match pipeline.answer(&asked, &mut exchange).await {
-        Ok(Answered::Whole(head, cleared)) => Ok(Outcome::Whole(head, cleared)),
-        Ok(Answered::Blocked(block)) => Ok(Outcome::Blocked(block)),
+/// What happens once for all who share a flight.
+async fn fly(
+    pipeline: Arc<Pipeline>,
+    asked: Arc<Asked>,
+    mut exchange: Exchange,
+    flight: Flight<FlightKey, Landing>,
+) -> Landed<Landing> {
+    let (outcome, rest) = match pipeline.answer(&asked, &mut exchange).await {
+        Ok(Answered::Whole(head, cleared)) => (Ok(Outcome::Whole(head, cleared)), None),
+        Ok(Answered::Blocked(block)) => (Ok(Outcome::Blocked(block)), None),
         Ok(Answered::Stream(head, stream, ticket)) => {
             let recorder = Recorder::default();
             let outcome = Outcome::Stream(head, recorder.tape().clone(), Form::of(&asked.screened));
-            let judged = exchange.shared();
-            flight.announce(Landing { exchange, outcome: Ok(outcome) });
-            return pipeline.tell(*stream, ticket, judged, recorder, &flight).await;
+            let telling = tell(pipeline, stream, ticket, exchange.shared(), recorder, flight);
+            (Ok(outcome), Some(Box::pin(telling) as Task<()>))
         }
-        Err(error) => Err(error),
+        Err(error) => (Err(error), None),
     };
-    flight.land(Landing { exchange, outcome });
+    Landed { outcome: Landing { exchange, outcome }, rest }
+}
+
+/// Tells a stream to all who have joined, and keeps it when it has ended well.
+async fn tell(
+    pipeline: Arc<Pipeline>,
+    mut stream: Box<ClearedStream<Arriving>>,
+    ticket: Option<Ticket>,
+    mut exchange: Exchange,
+    recorder: Recorder,
+    flight: Flight<FlightKey, Landing>,
+) {
+    let result = recorder.record(&mut *stream, || flight.leave()).await;
+    let whole = match stream.finish(&mut exchange) {
+        Some(Clearing::Passed(cleared, complete)) => {
+            pipeline.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
+            Some(cleared)
+        }
+        Some(Clearing::Blocked(_)) | None => None,
+    };
+    // Who has heard the end and asks again finds the answer in the cache, or makes a new call.
+    flight.leave();
+    recorder.end(End { result, rules: exchange.rules, whole });
 }
 
 /// Whether another flight may come to more.
@@ -181,13 +196,13 @@ fn failed(reply: &Result<Option<Reply>>) -> bool {
 }
 
 /// One who waits, when the flight has landed.
-struct Seat {
+struct Passenger {
     waiting: Waiting,
     follower: bool,
     form: Form,
 }
 
-impl Seat {
+impl Passenger {
     /// This one's part of a landing; `None` if it is a stream whose beginning is gone.
     async fn take(self, landing: Landing, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Option<Reply>> {
         exchange.land(landing.exchange, self.follower);
