@@ -324,7 +324,7 @@ mod tests {
             let rest = async move {
                 wait.await.unwrap();
                 flight.leave();
-                pending().await
+                pending::<()>().await;
             };
             Landed { outcome: 1, rest: Some(Box::pin(rest)) }
         });
@@ -382,7 +382,7 @@ mod tests {
         let mut leader = flights.join(Some("a"), |flight| async move {
             let rest = async move {
                 let _held = (held, flight);
-                pending().await
+                pending::<()>().await;
             };
             Landed { outcome: 1, rest: Some(Box::pin(rest)) }
         });
