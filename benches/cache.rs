@@ -12,7 +12,7 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use futures_util::FutureExt as _;
 use lockgate::{
-    cache::{Cache, CachePlan, Lookup, Mode, Semantic, Settings, Wish},
+    cache::{Cache, CachePlan, Exact, Lookup, Mode, Semantic, Settings, Wish},
     config::environment,
     embed::{self, Embedder, EngineChoice, Fingerprint, Worker},
     exchange::{CacheStatus, Exchange, Tenant},
@@ -154,7 +154,12 @@ impl House {
         let request = Request::decode(Endpoint::Chat, body).unwrap();
         let Screening::Passed(screened) = self.input.screen(request, &mut exchange).unwrap() else { panic!("blocked") };
         let plan = CachePlan::of(&self.settings, wish);
-        (self.cache.lookup(&screened, &plan, "upstream", &mut exchange).await, exchange)
+        let lookup = match self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) {
+            Exact::Hit(stored) => Lookup::Hit(stored),
+            Exact::Miss(scope) => self.cache.lookup(&scope, &screened, &plan, &mut exchange).await,
+            Exact::Bypass => panic!("the cache is on"),
+        };
+        (lookup, exchange)
     }
 
     /// The answer that a client gets, if the cache has it.

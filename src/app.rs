@@ -15,6 +15,7 @@ use crate::{
     access::{self, Access},
     cache::{
         Cache, Mode, Semantic,
+        flight::Flights,
         store::{self, Sqlite, Store, StoreError, Writer},
     },
     config::Config,
@@ -138,6 +139,7 @@ impl App {
             input: InputGate::new(Arc::clone(&pack)),
             cache: cache.clone(),
             cache_settings: config.cache,
+            flights: Flights::default(),
             router,
             output: OutputGate::new(pack),
         };

@@ -1,6 +1,6 @@
 //! What can go wrong with a request, and whose fault it is. No HTTP here: `egress` gives each kind its status.
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 /// Who has to act for the failure to go away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub enum Kind {
     BrokenBody,
     /// The body did not arrive in time.
     SlowBody,
+    /// The answer was shared, and this client read it too slowly.
+    SlowReader,
     /// A header cannot be read.
     InvalidHeader,
     /// The request line and headers are larger than the limit.
@@ -81,6 +83,7 @@ impl Kind {
             | Self::TooLarge
             | Self::BrokenBody
             | Self::SlowBody
+            | Self::SlowReader
             | Self::InvalidHeader
             | Self::HeadTooLarge
             | Self::ForeignOrigin
@@ -105,6 +108,7 @@ impl Kind {
             Self::TooLarge => "too_large",
             Self::BrokenBody => "broken_body",
             Self::SlowBody => "slow_body",
+            Self::SlowReader => "slow_reader",
             Self::InvalidHeader => "invalid_header",
             Self::HeadTooLarge => "head_too_large",
             Self::ForeignOrigin => "foreign_origin",
@@ -125,13 +129,13 @@ impl Kind {
 }
 
 /// A failed request: what, where, and what to do about it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: Kind,
     message: String,
     param: Option<String>,
     detail: Option<String>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// What most functions on a request's way return.
@@ -160,7 +164,7 @@ impl Error {
     /// Adds the cause, which goes to the log and not to the client.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(source.into().into());
         self
     }
 

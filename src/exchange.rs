@@ -125,6 +125,8 @@ pub struct Exchange {
     pub similarity: Option<f32>,
     /// The age of the answer, if it came from the cache.
     pub age: Option<Duration>,
+    /// Whether another request, which asked for the same at the same time, was carried out for this one as well.
+    pub follower: bool,
     /// What the rules did.
     pub rules: Vec<RuleNote>,
     /// Where the time went.
@@ -142,8 +144,25 @@ impl Exchange {
             bypass: None,
             similarity: None,
             age: None,
+            follower: false,
             rules: Vec::new(),
             timings: Timings::default(),
+        }
+    }
+
+    /// The same request for the part of its way that it may share with others: what the rules did to it is its own.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        Self { rules: Vec::new(), ..self.clone() }
+    }
+
+    /// Takes over what was noted on the shared part. Its time is counted once, with the request that was carried out.
+    pub fn land(&mut self, shared: Self, follower: bool) {
+        let Self { cache, bypass, similarity, age, rules, timings, .. } = shared;
+        (self.cache, self.bypass, self.similarity, self.age, self.follower) = (cache, bypass, similarity, age, follower);
+        self.note_rules(rules);
+        if !follower {
+            self.timings = timings;
         }
     }
 
@@ -154,5 +173,32 @@ impl Exchange {
                 self.rules.push(note);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(rule: &str) -> RuleNote {
+        RuleNote { rule: rule.to_owned(), action: "warn" }
+    }
+
+    #[test]
+    fn a_follower_takes_over_what_was_found_and_keeps_what_is_its_own() {
+        let mut leader = Exchange::new("one".to_owned(), Tenant([0; 16]));
+        leader.note_rules(vec![note("the-leaders")]);
+        let mut shared = leader.shared();
+        shared.note_rules(vec![note("the-answers")]);
+        (shared.cache, shared.similarity) = (CacheStatus::SemanticHit, Some(0.99));
+        shared.timings.upstream = Some(Duration::from_secs(1));
+        let mut follower = Exchange::new("two".to_owned(), Tenant([0; 16]));
+        follower.land(shared.clone(), true);
+        assert_eq!((follower.trace_id.as_str(), follower.follower), ("two", true));
+        assert_eq!((follower.cache, follower.similarity), (CacheStatus::SemanticHit, Some(0.99)));
+        assert_eq!(follower.rules, [note("the-answers")]);
+        assert_eq!(follower.timings.upstream, None, "the time of a call is counted once");
+        leader.land(shared, false);
+        assert_eq!((leader.rules.len(), leader.timings.upstream, leader.follower), (2, Some(Duration::from_secs(1)), false));
     }
 }

@@ -8,16 +8,19 @@
 //! app ─HTTP─▶ ingress ─▶ pipeline ──────────────────────────────────────────────▶ egress ─HTTP─▶ app
 //!                        access   who calls: client key or credential, tenant
 //!                      1 guard    input gate: Screened request, or a Block
-//!                      2 cache    exact hit, semantic hit, miss with a Ticket, bypass with a reason
+//!                      2 cache    exact hit; who misses joins a flight, and what follows happens once for all on it:
+//!                                 semantic hit, miss with a Ticket, bypass with a reason
 //!                      3 route    on a miss or a bypass: attempt the upstream, through outbound
 //!                      4 guard    output gate: Cleared answer, or a Block
 //!                      5 cache    admit, only a Cleared and Complete answer
 //! ```
 //!
 //! [`ingress`] listens, bounds what comes in and decodes it to a [`wire::Request`] that keeps the bytes as they were sent. [`access`] says who calls.
-//! [`pipeline`] knows the order of the stages and nothing else does. The input gate of [`guard`] makes it [`guard::Screened`]; [`cache`] looks it up, and asks [`embed`] for a
-//! vector when the exact tier misses; [`route`] attempts the upstream over [`outbound`], the only client socket. The output gate makes the answer
-//! [`guard::Cleared`], hits included, and mints [`guard::Complete`] when the model had said all; only with both does the cache admit it, and hand it to its [`cache::store`], which keeps it across restarts. [`egress`] turns answer or
+//! [`pipeline`] knows the order of the stages and nothing else does. The input gate of [`guard`] makes it [`guard::Screened`]; [`cache`] looks it up. When the
+//! exact tier misses, the request joins the flight ([`cache::flight`]) of those who ask for the same, or leads one, which asks [`embed`] for a vector
+//! and makes the one upstream call. [`route`] attempts the upstream over [`outbound`], the only client socket. The output gate makes the answer
+//! [`guard::Cleared`], hits included, and mints [`guard::Complete`] when the model had said all; only with both does the cache admit it, and hand it to
+//! its [`cache::store`], which keeps it across restarts. [`egress`] turns answer or
 //! refusal into HTTP, and [`ledger`] writes down how it ended.
 //!
 //! Around them: [`config`] reads the file and builds every room's settings, [`diagnostics`] criticises what people write, [`app`] composes the rooms,
@@ -26,12 +29,12 @@
 //! # Invariants
 //!
 //! 1. The cache keys on `Screened` text and stores `Cleared` answers: what was redacted never reaches a key, a vector, a disk or another user.
-//! 2. Output rules apply to hits too. An entry remembers the rule set it was cleared under; what is [`guard::Stored`] becomes `Cleared` only at the output gate.
+//! 2. Output rules apply to hits and to followers too. An entry remembers the rule set it was cleared under; what is [`guard::Stored`] becomes `Cleared` only at the output gate.
 //! 3. A block is a verdict, not an error.
 //! 4. Cache trouble is a miss, never a 5xx.
 //! 5. A stream is cleared event by event and enters the cache only with the `Complete` token that the output gate mints after its last event. A cancelled, truncated,
 //!    refused or failed answer never does.
-//! 6. Tenants do not share entries or vectors. A client may tighten a threshold or a rule, never loosen it.
+//! 6. Tenants do not share entries, flights or vectors. A client may tighten a threshold or a rule, never loosen it.
 //! 7. Logs carry rule ids, never the matched text, never a key.
 //! 8. Vectors of different models, engines, precisions or CPU kinds never meet in one index: [`embed::Fingerprint`] includes a probe vector, because int8
 //!    arithmetic differs between CPUs.

@@ -1,22 +1,29 @@
 //! The order of the stages, from top to bottom. Nothing else knows it.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use http::HeaderMap;
 
 use crate::{
     access::Access,
-    cache::{self, Cache, CachePlan, Lookup, Ticket},
+    cache::{self, Cache, CachePlan, Exact, Lookup, flight::Flights},
     error::{Error, Result},
-    exchange::{Ending, Exchange},
-    guard::{Cleared, ClearedStream, Clearing, Complete, InputGate, OutputGate, Screening, StreamGate, hold},
+    exchange::Exchange,
+    guard::{ClearedStream, Clearing, InputGate, OutputGate, Screening, StreamGate, hold},
     ledger::{self, Record},
     route::{AnswerBody, Router},
-    wire::Endpoint,
 };
 
 mod call;
+mod flight;
+mod stream;
+mod tape;
 
 pub use call::{Arriving, Call, Caller, Head, Passage, Reply, Unread, Wish};
+pub use flight::{FlightKey, Landing};
+pub use stream::Stream;
+
+use flight::{Answered, Asked};
 
 /// All stages.
 #[derive(Debug)]
@@ -29,6 +36,8 @@ pub struct Pipeline {
     pub cache: Cache,
     /// What the operator gives of the cache.
     pub cache_settings: cache::Settings,
+    /// What is under way for more than one.
+    pub flights: Flights<FlightKey, Landing>,
     /// 3
     pub router: Router,
     /// 4
@@ -47,7 +56,7 @@ impl Pipeline {
     }
 
     /// Takes a request through all stages, and writes down how it ended.
-    pub async fn handle(&self, call: Call, exchange: &mut Exchange) -> Result<Reply> {
+    pub async fn handle(self: &Arc<Self>, call: Call, exchange: &mut Exchange) -> Result<Reply> {
         let mut record = Some(Record::of(&call.request, call.caller.key.clone(), &exchange.trace_id));
         let reply = self.stages(call, exchange, &mut record).await;
         // The record of a stream is closed when the stream ends.
@@ -62,7 +71,7 @@ impl Pipeline {
         reply
     }
 
-    async fn stages(&self, call: Call, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Reply> {
+    async fn stages(self: &Arc<Self>, call: Call, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Reply> {
         let endpoint = call.request.endpoint();
         // 1: nothing is looked up, embedded or sent before it is screened.
         let screened = match self.input.screen(call.request, exchange)? {
@@ -71,68 +80,52 @@ impl Pipeline {
         };
         // 2: a hit still has to pass the output gate.
         let plan = CachePlan::of(&self.cache_settings, &call.wish);
-        let ticket = match self.cache.lookup(&screened, &plan, self.router.identity(), exchange).await {
-            Lookup::Hit(stored) => {
-                let clearing = self.output.clear_stored(endpoint, stored, exchange)?;
-                return Ok(self.settle(clearing, Head::json(), None));
+        let scope = match self.cache.lookup_exact(&screened, &plan, self.router.identity(), exchange) {
+            Exact::Hit(stored) => {
+                return Ok(match self.output.clear_stored(endpoint, stored, exchange)? {
+                    Clearing::Passed(cleared, _) => Reply::Whole(Head::json(), cleared),
+                    Clearing::Blocked(block) => Reply::Blocked(block),
+                });
             }
-            Lookup::Miss(ticket) => Some(ticket),
-            Lookup::Bypass => None,
+            Exact::Miss(scope) => Some(scope),
+            Exact::Bypass => None,
+        };
+        // The rest is done once for all who ask for the same at the same time.
+        self.share(Asked { screened, passage: call.passage, plan, scope }, exchange, record).await
+    }
+
+    /// What one flight comes to.
+    async fn answer(&self, asked: &Asked, exchange: &mut Exchange) -> Result<Answered> {
+        let endpoint = asked.screened.request().endpoint();
+        // 2: not the same request, but maybe one that means the same.
+        let ticket = match &asked.scope {
+            Some(scope) => match self.cache.lookup(scope, &asked.screened, &asked.plan, exchange).await {
+                Lookup::Hit(stored) => {
+                    let clearing = self.output.clear_stored(endpoint, stored, exchange)?;
+                    return Ok(self.settle(clearing, Head::json(), None));
+                }
+                Lookup::Miss(ticket) => Some(ticket),
+            },
+            None => None,
         };
         // 3: on a miss or a bypass, the upstream.
-        let answer = self.router.attempt(&screened, &call.passage, exchange).await?;
+        let answer = self.router.attempt(&asked.screened, &asked.passage, exchange).await?;
         // 4 and 5: what was cleared and is complete is kept.
         match answer.body {
-            AnswerBody::Whole(body) => self.whole(endpoint, answer.head, body, ticket, exchange),
+            AnswerBody::Whole(body) if !answer.head.status.is_success() => {
+                Ok(Answered::Whole(answer.head, self.output.wave_through(body)))
+            }
+            AnswerBody::Whole(body) => {
+                let clearing = self.output.clear_body(endpoint, body, exchange)?;
+                Ok(self.settle(clearing, answer.head, ticket))
+            }
             AnswerBody::Arriving(body) if self.output.holds_streams() => {
                 let clearing = hold(body, StreamGate::new(self.output.clone(), endpoint), exchange).await?;
                 Ok(self.settle(clearing, answer.head.as_json(), ticket))
             }
             AnswerBody::Arriving(body) => {
-                let on_end = self.on_end(ticket, record.take());
-                let gate = StreamGate::new(self.output.clone(), endpoint);
-                let stream = ClearedStream::new(body, gate, exchange.clone(), Box::new(on_end));
-                Ok(Reply::Stream(answer.head, Box::new(stream)))
-            }
-        }
-    }
-
-    fn whole(
-        &self,
-        endpoint: Endpoint,
-        head: Head,
-        body: Bytes,
-        ticket: Option<Ticket>,
-        exchange: &mut Exchange,
-    ) -> Result<Reply> {
-        if !head.status.is_success() {
-            return Ok(Reply::Whole(head, self.output.wave_through(body)));
-        }
-        let clearing = self.output.clear_body(endpoint, body, exchange)?;
-        Ok(self.settle(clearing, head, ticket))
-    }
-
-    fn settle(&self, clearing: Clearing, head: Head, ticket: Option<Ticket>) -> Reply {
-        match clearing {
-            Clearing::Blocked(block) => Reply::Blocked(block),
-            Clearing::Passed(cleared, complete) => {
-                self.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
-                Reply::Whole(head, cleared)
-            }
-        }
-    }
-
-    /// What happens after the last event of a stream, wherever it came from.
-    fn on_end(
-        &self,
-        ticket: Option<Ticket>,
-        record: Option<Record>,
-    ) -> impl FnOnce(Exchange, Option<(Cleared, Complete)>, Ending) + use<> {
-        let cache = self.cache.clone();
-        move |exchange, kept, ending| {
-            cache.settle(ticket, kept);
-            if let Some(record) = record {
-                record.ended(&exchange, ending);
+                let stream = ClearedStream::new(body, StreamGate::new(self.output.clone(), endpoint));
+                Ok(Answered::Stream(answer.head, Box::new(stream), ticket))
             }
         }
     }

@@ -13,6 +13,7 @@ use std::{
 };
 
 mod entry;
+pub mod flight;
 mod index;
 mod partitions;
 pub mod policy;
@@ -42,7 +43,7 @@ const NEIGHBOURS: usize = 4;
 const MAX_UNKNOWN: f32 = 0.5;
 
 /// How much may be answered from the cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Nothing.
     Off,
@@ -112,6 +113,17 @@ impl Max {
     }
 }
 
+/// What the exact tier came to.
+#[derive(Debug)]
+pub enum Exact {
+    /// An answer, to be cleared again.
+    Hit(Stored),
+    /// This very request has no answer that may be served.
+    Miss(Scope),
+    /// The cache has no part in this request.
+    Bypass,
+}
+
 /// What a lookup came to.
 #[derive(Debug)]
 pub enum Lookup {
@@ -119,8 +131,6 @@ pub enum Lookup {
     Hit(Stored),
     /// Nothing that may be served; the ticket says where the fresh answer belongs.
     Miss(Ticket),
-    /// The cache has no part in this request.
-    Bypass,
 }
 
 /// Where an answer belongs. Made by a lookup, spent by [`Cache::settle`].
@@ -216,23 +226,32 @@ impl Cache {
         Self { store, ..self }
     }
 
-    /// Looks for an answer: the same request first, then one that means the same.
-    pub async fn lookup(&self, screened: &Screened, plan: &CachePlan, context: &str, exchange: &mut Exchange) -> Lookup {
+    /// Looks for the answer to the same request.
+    pub fn lookup_exact(&self, screened: &Screened, plan: &CachePlan, context: &str, exchange: &mut Exchange) -> Exact {
         exchange.cache = plan.status();
         exchange.bypass = plan.bypass;
         if plan.bypass.is_some() {
-            return Lookup::Bypass;
+            return Exact::Bypass;
         }
         let engine = self.semantic.as_ref().map_or(&[][..], |semantic| semantic.fingerprint.as_bytes());
         let scope = Scope::of(screened, exchange.tenant, &[context.as_bytes(), plan.namespace.as_bytes(), engine]);
+        match self.live(&scope.exact).filter(|_| !plan.refresh) {
+            Some(entry) => Exact::Hit(self.served(&entry, CacheStatus::Hit, exchange)),
+            None => Exact::Miss(scope),
+        }
+    }
+
+    /// Looks for an answer: to the same request, which may have come since the first look, then to one that means the same.
+    pub async fn lookup(&self, scope: &Scope, screened: &Screened, plan: &CachePlan, exchange: &mut Exchange) -> Lookup {
         if !plan.refresh
+            && self.entries.contains_key(&scope.exact)
             && let Some(entry) = self.live(&scope.exact)
         {
-            return self.hit(&entry, CacheStatus::Hit, exchange);
+            return Lookup::Hit(self.served(&entry, CacheStatus::Hit, exchange));
         }
         let about = about(screened, plan, exchange);
         let mut ticket = Ticket { key: scope.exact, ttl: plan.ttl, about, since: clock::now(), question: None };
-        match self.by_meaning(&scope, plan, exchange).await {
+        match self.by_meaning(scope, screened, plan, exchange).await {
             Ok((question, nearest)) => {
                 ticket.question = Some(question);
                 exchange.similarity = nearest.first().map(|&(_, similarity)| similarity);
@@ -240,7 +259,7 @@ impl Cache {
                 let served = live.into_iter().find(|&(_, similarity)| policy::near_enough(similarity, plan.threshold));
                 if let Some((entry, similarity)) = served.filter(|_| !plan.refresh) {
                     exchange.similarity = Some(similarity);
-                    return self.hit(&entry, CacheStatus::SemanticHit, exchange);
+                    return Lookup::Hit(self.served(&entry, CacheStatus::SemanticHit, exchange));
                 }
             }
             Err(reason) => exchange.bypass = Some(reason),
@@ -249,9 +268,15 @@ impl Cache {
     }
 
     /// The vector of the last message and the entries nearest to it, or why there is none.
-    async fn by_meaning(&self, scope: &Scope<'_>, plan: &CachePlan, exchange: &mut Exchange) -> Result<Near, Bypass> {
+    async fn by_meaning(
+        &self,
+        scope: &Scope,
+        screened: &Screened,
+        plan: &CachePlan,
+        exchange: &mut Exchange,
+    ) -> Result<Near, Bypass> {
         let semantic = self.semantic.as_ref().filter(|_| plan.mode == Mode::Semantic).ok_or(Bypass::Configured)?;
-        let text = scope.text()?;
+        let text = scope::question(screened)?;
         let (partitions, partition) = (Arc::clone(&self.partitions), scope.partition);
         let started = clock::now();
         let words: Box<str> = text.as_str().into();
@@ -278,14 +303,15 @@ impl Cache {
         self.entries.get(key).filter(|entry| entry.live())
     }
 
-    fn hit(&self, entry: &Arc<Entry>, status: CacheStatus, exchange: &mut Exchange) -> Lookup {
+    /// What is noted of an answer from the cache before it is cleared.
+    fn served(&self, entry: &Arc<Entry>, status: CacheStatus, exchange: &mut Exchange) -> Stored {
         exchange.cache = status;
         exchange.bypass = None;
         exchange.age = Some(entry.age());
         if let Some(store) = &self.store {
             store.used(entry);
         }
-        Lookup::Hit(entry.stored.clone())
+        entry.stored.clone()
     }
 
     /// Keeps an answer, if there is a place for it and it was cleared and complete.

@@ -82,7 +82,12 @@ impl House {
         let request = Request::decode(Endpoint::Chat, body.to_string().into()).unwrap();
         let Screening::Passed(screened) = self.input.screen(request, &mut exchange).unwrap() else { panic!("blocked") };
         let plan = CachePlan::of(&self.settings, wish);
-        (self.cache.lookup(&screened, &plan, "upstream", &mut exchange).await, exchange)
+        let lookup = match self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) {
+            Exact::Hit(stored) => Lookup::Hit(stored),
+            Exact::Miss(scope) => self.cache.lookup(&scope, &screened, &plan, &mut exchange).await,
+            Exact::Bypass => panic!("no plan here says so"),
+        };
+        (lookup, exchange)
     }
 
     fn admit(&self, ticket: Ticket, answer: &str) {

@@ -11,8 +11,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use super::refusal;
 use crate::{
     error::Error,
-    guard::ClearedStream,
-    pipeline::Arriving,
+    pipeline::{Arriving, Stream},
     wire::{replay::Replay, sse},
 };
 
@@ -24,7 +23,7 @@ pub struct Body(Form);
 enum Form {
     Whole(Option<Bytes>),
     Told(Box<Replay>),
-    Events(Box<ClearedStream<Arriving>>),
+    Events(Box<Stream>),
     Arriving(Box<Arriving>),
 }
 
@@ -40,7 +39,7 @@ impl Body {
     }
 
     /// Events as they come. A failure in the middle is told as a last event, in the shape of an error.
-    pub(super) fn events(stream: Box<ClearedStream<Arriving>>) -> Self {
+    pub(super) fn events(stream: Box<Stream>) -> Self {
         Self(Form::Events(stream))
     }
 

@@ -8,6 +8,7 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-portkey-trace-id");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("x-portkey-cache-status");
 const SIMILARITY: HeaderName = HeaderName::from_static("x-lockgate-similarity");
 const BYPASS: HeaderName = HeaderName::from_static("x-lockgate-cache-bypass");
+const FLIGHT: HeaderName = HeaderName::from_static("x-lockgate-flight");
 const RULES: HeaderName = HeaderName::from_static("x-lockgate-rules");
 
 /// Says that no rule has seen a body.
@@ -24,6 +25,9 @@ pub(super) fn add(headers: &mut HeaderMap, exchange: &Exchange) {
     }
     if let Some(age) = exchange.age {
         headers.insert(AGE, HeaderValue::from(age.as_secs()));
+    }
+    if exchange.follower {
+        headers.insert(FLIGHT, HeaderValue::from_static("follower"));
     }
     if !exchange.rules.is_empty() {
         let notes: Vec<_> = exchange.rules.iter().map(|note| format!("{}={}", note.rule, note.action)).collect();

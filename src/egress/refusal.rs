@@ -69,7 +69,7 @@ fn status_of(kind: Kind) -> StatusCode {
         Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        Kind::SlowBody => StatusCode::REQUEST_TIMEOUT,
+        Kind::SlowBody | Kind::SlowReader => StatusCode::REQUEST_TIMEOUT,
         Kind::ForeignOrigin => StatusCode::FORBIDDEN,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
         Kind::UnknownEndpoint => StatusCode::NOT_FOUND,

@@ -16,7 +16,7 @@ pub mod verdict;
 pub use input::{InputGate, Screening};
 pub use output::{Clearing, OutputGate};
 pub use proof::{Cleared, Complete, Screened, Stored};
-pub use stream::{Broken, ClearedStream, OnEnd, StreamGate, hold};
+pub use stream::{Broken, ClearedStream, StreamGate, hold};
 pub use verdict::{Action, Block, Gate};
 
 /// Which rules guard.

@@ -4,6 +4,7 @@
 //! before the first event ([`OutputGate::holds_streams`]).
 
 use std::{
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -11,13 +12,10 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use super::{
-    output::{Clearing, OutputGate},
-    proof::{Cleared, Complete},
-};
+use super::output::{Clearing, OutputGate};
 use crate::{
     error::{Error, Kind},
-    exchange::{Ending, Exchange},
+    exchange::Exchange,
     wire::{
         Endpoint,
         assemble::Assembler,
@@ -97,57 +95,46 @@ where
     })
 }
 
-/// What is done when a stream has ended, however it ended: at its own end with what may be kept, or early.
-pub type OnEnd = Box<dyn FnOnce(Exchange, Option<(Cleared, Complete)>, Ending) + Send>;
-
-/// The only form in which a stream reaches a client.
+/// The only form in which events reach a client.
+#[derive(Debug)]
 pub struct ClearedStream<B> {
     inner: B,
     splitter: Splitter,
-    follow: Option<Follow>,
-    /// An event was broken; what came before it has been told.
-    broken: Option<Error>,
-}
-
-struct Follow {
     gate: StreamGate,
-    exchange: Exchange,
-    on_end: OnEnd,
+    state: State,
 }
 
-impl<B> std::fmt::Debug for ClearedStream<B> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClearedStream").finish_non_exhaustive()
-    }
+/// How far a stream has come.
+#[derive(Debug)]
+enum State {
+    /// More may come.
+    Open,
+    /// It broke off, or an event is broken; what came before that has been told.
+    Broken(Error),
+    /// The upstream has said all.
+    Ended,
+    /// The error has been told, too.
+    Failed,
 }
 
 impl<B> ClearedStream<B> {
     /// Relays `inner` through the gate.
-    pub fn new(inner: B, gate: StreamGate, exchange: Exchange, on_end: OnEnd) -> Self {
-        Self { inner, splitter: Splitter::default(), follow: Some(Follow { gate, exchange, on_end }), broken: None }
+    pub fn new(inner: B, gate: StreamGate) -> Self {
+        Self { inner, splitter: Splitter::default(), gate, state: State::Open }
     }
 
-    fn end(&mut self, ending: Ending) {
-        let Some(Follow { gate, mut exchange, on_end }) = self.follow.take() else { return };
-        let kept = match ending {
-            Ending::Finished => gate.finish(&mut exchange),
-            Ending::Failed(_) | Ending::Cancelled => None,
-        };
-        let kept = match kept {
-            Some(Clearing::Passed(cleared, Some(complete))) => Some((cleared, complete)),
-            _ => None,
-        };
-        on_end(exchange, kept, ending);
+    /// The whole answer, judged; `None` if it has not been read to its own end.
+    pub fn finish(self, exchange: &mut Exchange) -> Option<Clearing> {
+        matches!(self.state, State::Ended).then(|| self.gate.finish(exchange))?
     }
 
     /// The events up to the first that is broken; the error is told after them.
-    fn follow(&mut self, events: Bytes) -> Bytes {
-        let Some(follow) = &mut self.follow else { return events };
+    fn follow(&mut self, events: &Bytes) -> Bytes {
         let mut fine = 0;
         while fine < events.len() {
             let end = fine + sse::first_event(&events[fine..]);
-            if let Err(broken) = follow.gate.events(&events[fine..end]) {
-                self.broken = Some(self.fail(broken_stream(broken)));
+            if let Err(broken) = self.gate.events(&events[fine..end]) {
+                self.state = State::Broken(broken_stream(broken));
                 break;
             }
             fine = end;
@@ -155,18 +142,12 @@ impl<B> ClearedStream<B> {
         events.slice(..fine)
     }
 
-    fn fail(&mut self, error: Error) -> Error {
-        self.end(Ending::Failed(error.kind()));
-        error
-    }
-
     /// The last bytes, which may lack their blank line.
     fn rest(&mut self) -> Option<Result<Frame<Bytes>, Error>> {
-        self.follow.as_ref()?;
+        self.state = State::Ended;
         let rest = self.splitter.finish();
-        let rest = self.follow(rest);
-        self.end(Ending::Finished);
-        if rest.is_empty() { self.broken.take().map(Err) } else { Some(Ok(Frame::data(rest))) }
+        let rest = self.follow(&rest);
+        (!rest.is_empty()).then(|| Ok(Frame::data(rest)))
     }
 }
 
@@ -188,22 +169,34 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for ClearedStream<B> {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         loop {
-            if let Some(error) = this.broken.take() {
-                return Poll::Ready(Some(Err(error)));
+            match mem::replace(&mut this.state, State::Failed) {
+                State::Open => this.state = State::Open,
+                State::Broken(error) => return Poll::Ready(Some(Err(error))),
+                over @ (State::Ended | State::Failed) => {
+                    this.state = over;
+                    return Poll::Ready(None);
+                }
             }
             let frame = match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
-                Some(Err(error)) => return Poll::Ready(Some(Err(this.fail(error)))),
-                None => return Poll::Ready(this.rest()),
+                Some(Err(error)) => {
+                    this.state = State::Broken(error);
+                    continue;
+                }
+                None => match this.rest() {
+                    Some(rest) => return Poll::Ready(Some(rest)),
+                    None => continue,
+                },
             };
             let data = match frame.into_data() {
                 Ok(data) => data,
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             };
             let Ok(whole) = this.splitter.push(data) else {
-                return Poll::Ready(Some(Err(this.fail(broken_stream(Broken::TooLarge)))));
+                this.state = State::Broken(broken_stream(Broken::TooLarge));
+                continue;
             };
-            let whole = this.follow(whole);
+            let whole = this.follow(&whole);
             if !whole.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(whole))));
             }
@@ -211,18 +204,9 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for ClearedStream<B> {
     }
 }
 
-impl<B> Drop for ClearedStream<B> {
-    fn drop(&mut self) {
-        self.end(Ending::Cancelled);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::VecDeque,
-        sync::{Arc, Mutex},
-    };
+    use std::{collections::VecDeque, sync::Arc};
 
     use super::*;
     use crate::{
@@ -242,18 +226,16 @@ mod tests {
         }
     }
 
-    type Seen = Arc<Mutex<Option<(bool, Ending)>>>;
-
-    fn stream(frames: Vec<Result<Bytes, Error>>) -> (ClearedStream<Frames>, Seen) {
+    fn stream(frames: Vec<Result<Bytes, Error>>) -> ClearedStream<Frames> {
         let settings = Settings { builtin: true, directory: None, overrides: Default::default() };
         let gate = OutputGate::new(Arc::new(load(&settings).unwrap()));
-        let seen = Seen::default();
-        let on_end: OnEnd = {
-            let seen = Arc::clone(&seen);
-            Box::new(move |_, kept, ending| *seen.lock().unwrap() = Some((kept.is_some(), ending)))
-        };
-        let exchange = Exchange::new("t".to_owned(), Tenant([0; 16]));
-        (ClearedStream::new(Frames(frames.into()), StreamGate::new(gate, Endpoint::Chat), exchange, on_end), seen)
+        ClearedStream::new(Frames(frames.into()), StreamGate::new(gate, Endpoint::Chat))
+    }
+
+    /// Whether what has been read is an answer that may be kept.
+    fn kept(stream: ClearedStream<Frames>) -> bool {
+        let clearing = stream.finish(&mut Exchange::new("t".to_owned(), Tenant([0; 16])));
+        matches!(clearing, Some(Clearing::Passed(_, Some(_))))
     }
 
     fn poll(stream: &mut ClearedStream<Frames>) -> Option<Result<Bytes, Error>> {
@@ -276,13 +258,13 @@ mod tests {
     fn relays_the_same_bytes_and_keeps_a_whole_answer() {
         let text = chunk("{\"content\":\"hi\"}", "null") + &chunk("{}", "\"stop\"") + "data: [DONE]\n\n";
         for size in [1, 7, 1000] {
-            let (mut stream, seen) = stream(frames(&text, size));
+            let mut stream = stream(frames(&text, size));
             let mut out = Vec::new();
             while let Some(frame) = poll(&mut stream) {
                 out.extend_from_slice(&frame.unwrap());
             }
             assert_eq!(out, text.as_bytes());
-            assert_eq!(*seen.lock().unwrap(), Some((true, Ending::Finished)));
+            assert!(kept(stream));
         }
     }
 
@@ -292,24 +274,31 @@ mod tests {
         let cut =
             [start.clone(), start.clone() + "data: [DONE]\n\n", start.clone() + &chunk("{}", "\"length\"") + "data: [DONE]\n\n"];
         for text in cut {
-            let (mut stream, seen) = stream(frames(&text, 1000));
+            let mut stream = stream(frames(&text, 1000));
             while poll(&mut stream).is_some() {}
-            assert_eq!(*seen.lock().unwrap(), Some((false, Ending::Finished)), "{text}");
+            assert!(!kept(stream), "{text}");
         }
     }
 
     #[test]
-    fn tells_malformed_reset_and_cancelled_streams_apart() {
-        let (mut malformed, seen) = stream(frames("data: {oops\n\n", 1000));
-        assert_eq!(poll(&mut malformed).unwrap().unwrap_err().kind(), Kind::UpstreamMalformed);
-        assert_eq!(*seen.lock().unwrap(), Some((false, Ending::Failed(Kind::UpstreamMalformed))));
+    fn what_came_before_a_failure_is_told_and_nothing_after_it() {
+        let whole = chunk("{}", "\"stop\"") + "data: [DONE]\n\n";
+        let reset = || Err(Error::new(Kind::UpstreamReset, "gone"));
+        let malformed = vec![Ok(Bytes::from(whole.clone() + "data: {oops\n\n")), Ok(Bytes::from(whole.clone()))];
+        let cases = [(malformed, Kind::UpstreamMalformed), (vec![Ok(Bytes::from(whole.clone())), reset()], Kind::UpstreamReset)];
+        for (frames, kind) in cases {
+            let mut stream = stream(frames);
+            assert_eq!(poll(&mut stream).unwrap().unwrap(), whole);
+            assert_eq!(poll(&mut stream).unwrap().unwrap_err().kind(), kind);
+            assert!(poll(&mut stream).is_none());
+            assert!(!kept(stream), "{kind:?}");
+        }
+    }
 
-        let (mut reset, seen) = stream(vec![Err(Error::new(Kind::UpstreamReset, "gone"))]);
-        assert_eq!(poll(&mut reset).unwrap().unwrap_err().kind(), Kind::UpstreamReset);
-        assert_eq!(*seen.lock().unwrap(), Some((false, Ending::Failed(Kind::UpstreamReset))));
-
-        let (left, seen) = stream(frames(&chunk("{}", "null"), 1000));
-        drop(left);
-        assert_eq!(*seen.lock().unwrap(), Some((false, Ending::Cancelled)));
+    #[test]
+    fn a_stream_that_nobody_read_to_its_end_is_not_kept() {
+        let mut stream = stream(frames(&(chunk("{}", "\"stop\"") + "data: [DONE]\n\n"), 1000));
+        assert!(poll(&mut stream).is_some());
+        assert!(!kept(stream));
     }
 }

@@ -106,6 +106,7 @@ impl Record {
             cache = exchange.cache.as_str(),
             bypass = exchange.bypass.map(Bypass::as_str),
             similarity = exchange.similarity,
+            flight = exchange.follower.then_some("follower"),
             rules = (!rules.is_empty()).then(|| rules.join(",")),
             took_ms = milliseconds(took),
             embed_ms = exchange.timings.embed.map(milliseconds),
@@ -134,6 +135,9 @@ fn count(endpoint: &'static str, exchange: &Exchange, outcome: Outcome, took: Du
     histogram!(metric::REQUEST_SECONDS, label::CACHE => cache).record(took);
     if let Some(bypass) = exchange.bypass {
         counter!(metric::CACHE_BYPASSES, label::REASON => bypass.as_str()).increment(1);
+    }
+    if exchange.follower {
+        counter!(metric::FOLLOWERS).increment(1);
     }
     for note in &exchange.rules {
         counter!(metric::RULE_MATCHES, label::RULE => note.rule.clone(), label::ACTION => note.action).increment(1);

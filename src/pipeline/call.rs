@@ -1,12 +1,13 @@
 //! What goes into the pipeline and what comes out: all that ingress and egress need to know of the stages.
 
+use super::Stream;
 pub use crate::{
     access::Caller,
     cache::Wish,
     route::{Arriving, Head, Passage, Unread},
 };
 use crate::{
-    guard::{Block, Cleared, ClearedStream},
+    guard::{Block, Cleared},
     wire::Request,
 };
 
@@ -29,7 +30,7 @@ pub enum Reply {
     /// A whole answer.
     Whole(Head, Cleared),
     /// Events as they arrive.
-    Stream(Head, Box<ClearedStream<Arriving>>),
+    Stream(Head, Box<Stream>),
     /// A rule said no.
     Blocked(Block),
 }

@@ -35,6 +35,8 @@ pub mod metric {
     pub const EMBED_SECONDS: &str = "lockgate_embed_seconds";
     /// Requests that were compared exactly only or not at all, by reason.
     pub const CACHE_BYPASSES: &str = "lockgate_cache_bypasses_total";
+    /// Requests that were answered by the call of another, which asked for the same at the same time.
+    pub const FOLLOWERS: &str = "lockgate_flight_followers_total";
     /// Matches of rules, by rule and action.
     pub const RULE_MATCHES: &str = "lockgate_rule_matches_total";
     /// Requests refused before they were read, by reason.
@@ -110,6 +112,7 @@ fn describe() {
     describe_histogram!(metric::UPSTREAM_SECONDS, Unit::Seconds, "From an upstream call to its response head.");
     describe_histogram!(metric::EMBED_SECONDS, Unit::Seconds, "Embedding a prompt, waiting for a thread included.");
     describe_counter!(metric::CACHE_BYPASSES, "Requests compared exactly only or not at all, by reason.");
+    describe_counter!(metric::FOLLOWERS, "Requests answered by the call of another, which asked for the same at the same time.");
     describe_counter!(metric::RULE_MATCHES, "Matches of rules, by rule and action.");
     describe_counter!(metric::REFUSED, "Requests refused before they were read, by reason.");
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");

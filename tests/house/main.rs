@@ -24,6 +24,7 @@ mod cache;
 mod connections;
 mod demo;
 mod endpoints;
+mod flights;
 mod guard;
 mod headers;
 mod operations;

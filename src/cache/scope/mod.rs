@@ -35,19 +35,17 @@ pub fn prepare() {
 }
 
 /// A request as the cache sees it.
-#[derive(Debug)]
-pub struct Scope<'r> {
+#[derive(Debug, Clone, Copy)]
+pub struct Scope {
     /// Everything, the last message included.
     pub exact: Key,
     /// Everything but the words of the last message, of which only the numbers count: entries are compared by meaning only within one partition.
     pub partition: Key,
-    request: &'r Request,
-    question: Result<Question<'r>, Bypass>,
 }
 
-impl<'r> Scope<'r> {
+impl Scope {
     /// Fingerprints a request. `context` is what is not in the body and changes the answer all the same: the upstream, the namespace.
-    pub fn of(screened: &'r Screened, tenant: Tenant, context: &[&[u8]]) -> Self {
+    pub fn of(screened: &Screened, tenant: Tenant, context: &[&[u8]]) -> Self {
         let request = screened.request();
         let question = Question::of(request);
         let mut hasher = Hasher::new();
@@ -69,32 +67,31 @@ impl<'r> Scope<'r> {
         for text in texts {
             sized(&mut exact, text.as_bytes());
         }
-        Self { exact: *exact.finalize().as_bytes(), partition, request, question }
+        Self { exact: *exact.finalize().as_bytes(), partition }
     }
+}
 
-    /// The words of the last message, if they may be compared by meaning, or why not. It takes some microseconds, which an exact hit need not spend.
-    pub fn text(&self) -> Result<String, Bypass> {
-        let question = self.question.as_ref().map_err(|reason| *reason)?;
-        let text = question.texts.join("\n");
-        if self.searches_the_web() || temporal::asks_about_now(&text) && !self.any_before(question, temporal::tells_now) {
-            Err(Bypass::Now)
-        } else if personal::asks_about_asker(&text) && !self.any_before(question, personal::tells_asker) {
-            Err(Bypass::Asker)
-        } else {
-            Ok(text)
-        }
-    }
-
-    /// What is found on the web depends on when it is looked for.
-    fn searches_the_web(&self) -> bool {
-        self.request.json().root().get("web_search_options").is_some_and(|options| !options.is_null())
-    }
-
-    /// Whether any text before the question tells what the question depends on.
-    fn any_before(&self, question: &Question<'_>, tells: fn(&str) -> bool) -> bool {
+/// The words of the last message, if they may be compared by meaning, or why not. It takes some microseconds, which an exact hit need not spend.
+pub fn question(screened: &Screened) -> Result<String, Bypass> {
+    let request = screened.request();
+    let question = Question::of(request)?;
+    let text = question.texts.join("\n");
+    let before = |tells: fn(&str) -> bool| {
         let end = question.value.span().start;
-        self.request.texts().iter().any(|text| text.span.end <= end && tells(&text.text))
+        request.texts().iter().any(|text| text.span.end <= end && tells(&text.text))
+    };
+    if searches_the_web(request) || temporal::asks_about_now(&text) && !before(temporal::tells_now) {
+        Err(Bypass::Now)
+    } else if personal::asks_about_asker(&text) && !before(personal::tells_asker) {
+        Err(Bypass::Asker)
+    } else {
+        Ok(text)
     }
+}
+
+/// What is found on the web depends on when it is looked for.
+fn searches_the_web(request: &Request) -> bool {
+    request.json().root().get("web_search_options").is_some_and(|options| !options.is_null())
 }
 
 /// The numbers of a text, in order. Vectors hardly tell order 1507 from order 1508, and their answers are never the same.
@@ -180,7 +177,7 @@ mod tests {
         let mut exchange = Exchange::new("t".to_owned(), Tenant([tenant; 16]));
         let Screening::Passed(screened) = gate.screen(request, &mut exchange).unwrap() else { panic!("blocked") };
         let scope = Scope::of(&screened, Tenant([tenant; 16]), &[b"upstream"]);
-        Said { exact: scope.exact, partition: scope.partition, text: scope.text() }
+        Said { exact: scope.exact, partition: scope.partition, text: question(&screened) }
     }
 
     fn scope(body: &str) -> Said {

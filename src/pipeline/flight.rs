@@ -1,0 +1,241 @@
+//! The part of a request's way that it shares with all who ask for the same at the same time.
+//!
+//! A flight that fails frees its followers: they form one more among themselves, so that at most one call for the same is in the air at any time, and what
+//! that one comes to, they all get. A block is no failure, since the same rules say the same again, and an upstream that was silent for
+//! as long as one waits is not waited for again.
+
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use http::header::SET_COOKIE;
+
+use super::{
+    Pipeline, Reply,
+    stream::Stream,
+    tape::{End, Reader, Recorder, Tape},
+};
+use crate::{
+    cache::{
+        CachePlan, Mode, Ticket,
+        flight::{Flight, Landed, Role, Subscriber, Task},
+        scope::{self, Scope},
+    },
+    error::{Error, Kind, Result},
+    exchange::Exchange,
+    guard::{Block, Cleared, ClearedStream, Clearing, Screened, rules::RuleSetId},
+    ledger::Record,
+    route::{Arriving, Head, Passage},
+};
+
+/// What a request asks for, from where it may be shared on.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) screened: Screened,
+    pub(super) passage: Passage,
+    pub(super) plan: CachePlan,
+    /// Where its answer belongs, unless the cache has no part in it.
+    pub(super) scope: Option<Scope>,
+}
+
+/// Requests with the same key are answered alike: the same is asked, and rules and client allow the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlightKey {
+    exact: scope::Key,
+    mode: Mode,
+    threshold: u32,
+    ttl: Duration,
+    rules: [RuleSetId; 2],
+}
+
+/// The exact key is a hash already, and the rest seldom differs.
+impl Hash for FlightKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.exact.first_chunk::<8>().hash(state);
+    }
+}
+
+/// What the upstream, or an entry that means the same, said.
+pub(super) enum Answered {
+    Whole(Head, Cleared),
+    Blocked(Block),
+    /// Events, as they arrive, and where what they say belongs when it is whole.
+    Stream(Head, Box<ClearedStream<Arriving>>, Option<Ticket>),
+}
+
+/// What all who share a flight hear.
+#[derive(Debug, Clone)]
+pub struct Landing {
+    exchange: Exchange,
+    outcome: Result<Outcome>,
+}
+
+#[derive(Debug, Clone)]
+enum Outcome {
+    Whole(Head, Cleared),
+    /// With the form that the leader asked for.
+    Stream(Head, Tape, Form),
+    Blocked(Block),
+}
+
+/// A client that reads one form cannot read another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Form {
+    stream: bool,
+    include_usage: bool,
+}
+
+/// A place among those who wait for a flight.
+pub(super) type Waiting = Subscriber<FlightKey, Landing>;
+
+impl Pipeline {
+    /// Answers from a flight: from the one that is under way for the same, or from a new one.
+    pub(super) async fn share(
+        self: &Arc<Self>,
+        asked: Asked,
+        exchange: &mut Exchange,
+        record: &mut Option<Record>,
+    ) -> Result<Reply> {
+        let (key, asked) = (self.flight_key(&asked), Arc::new(asked));
+        let mut freed = false;
+        loop {
+            let mut waiting =
+                self.flights.join(key, |flight| fly(Arc::clone(self), Arc::clone(&asked), exchange.shared(), flight));
+            let follower = waiting.role == Role::Follower;
+            let landing = waiting.landed().await;
+            let passenger = Passenger { waiting, follower, form: Form::of(&asked.screened) };
+            let reply = match landing {
+                Some(landing) => passenger.take(landing, exchange, record).await,
+                None => Err(Error::new(Kind::Internal, "The shared call was given up because of a bug. Try again.")),
+            };
+            if follower && !freed && failed(&reply) {
+                freed = true;
+            } else if let Some(reply) = reply.transpose() {
+                return reply;
+            }
+        }
+    }
+
+    /// Keeps a whole answer that may be kept.
+    pub(super) fn settle(&self, clearing: Clearing, head: Head, ticket: Option<Ticket>) -> Answered {
+        match clearing {
+            Clearing::Blocked(block) => Answered::Blocked(block),
+            Clearing::Passed(cleared, complete) => {
+                self.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
+                Answered::Whole(head, cleared)
+            }
+        }
+    }
+
+    /// A request with which the cache has no part flies alone, and so does one that wants a fresh answer.
+    fn flight_key(&self, asked: &Asked) -> Option<FlightKey> {
+        let Asked { scope, plan, .. } = asked;
+        let scope = scope.as_ref().filter(|_| !plan.refresh)?;
+        Some(FlightKey {
+            exact: scope.exact,
+            mode: plan.mode,
+            threshold: plan.threshold.to_bits(),
+            ttl: plan.ttl,
+            rules: [self.input.rules().id(), self.output.rules().id()],
+        })
+    }
+}
+
+/// What happens once for all who share a flight.
+async fn fly(
+    pipeline: Arc<Pipeline>,
+    asked: Arc<Asked>,
+    mut exchange: Exchange,
+    flight: Flight<FlightKey, Landing>,
+) -> Landed<Landing> {
+    let (outcome, rest) = match pipeline.answer(&asked, &mut exchange).await {
+        Ok(Answered::Whole(head, cleared)) => (Ok(Outcome::Whole(head, cleared)), None),
+        Ok(Answered::Blocked(block)) => (Ok(Outcome::Blocked(block)), None),
+        Ok(Answered::Stream(head, stream, ticket)) => {
+            let recorder = Recorder::default();
+            let outcome = Outcome::Stream(head, recorder.tape().clone(), Form::of(&asked.screened));
+            let telling = tell(pipeline, stream, ticket, exchange.shared(), recorder, flight);
+            (Ok(outcome), Some(Box::pin(telling) as Task<()>))
+        }
+        Err(error) => (Err(error), None),
+    };
+    Landed { outcome: Landing { exchange, outcome }, rest }
+}
+
+/// Tells a stream to all who have joined, and keeps it when it has ended well.
+async fn tell(
+    pipeline: Arc<Pipeline>,
+    mut stream: Box<ClearedStream<Arriving>>,
+    ticket: Option<Ticket>,
+    mut exchange: Exchange,
+    recorder: Recorder,
+    flight: Flight<FlightKey, Landing>,
+) {
+    let result = recorder.record(&mut *stream, || flight.leave()).await;
+    let whole = match stream.finish(&mut exchange) {
+        Some(Clearing::Passed(cleared, complete)) => {
+            pipeline.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
+            Some(cleared)
+        }
+        Some(Clearing::Blocked(_)) | None => None,
+    };
+    // Who has heard the end and asks again finds the answer in the cache, or makes a new call.
+    flight.leave();
+    recorder.end(End { result, rules: exchange.rules, whole });
+}
+
+/// Whether another flight may come to more.
+fn failed(reply: &Result<Option<Reply>>) -> bool {
+    match reply {
+        Ok(Some(Reply::Whole(head, _))) => !head.status.is_success(),
+        Ok(_) => false,
+        Err(error) => error.kind() != Kind::UpstreamTimeout,
+    }
+}
+
+/// One who waits, when the flight has landed.
+struct Passenger {
+    waiting: Waiting,
+    follower: bool,
+    form: Form,
+}
+
+impl Passenger {
+    /// This one's part of a landing; `None` if it is a stream whose beginning is gone.
+    async fn take(self, landing: Landing, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Option<Reply>> {
+        exchange.land(landing.exchange, self.follower);
+        let mut reply = match landing.outcome? {
+            Outcome::Whole(head, cleared) => Reply::Whole(head, cleared),
+            Outcome::Blocked(block) => Reply::Blocked(block),
+            Outcome::Stream(head, tape, form) => {
+                let Some(reader) = tape.join() else { return Ok(None) };
+                if form == self.form {
+                    Reply::Stream(head, Box::new(Stream::new(reader, self.waiting, record.take(), exchange.clone())))
+                } else {
+                    Reply::Whole(head.as_json(), whole(reader, exchange).await?)
+                }
+            }
+        };
+        if let (true, Reply::Whole(head, _) | Reply::Stream(head, _)) = (self.follower, &mut reply) {
+            // Cookies are between the upstream and the client whose request it was.
+            head.headers.remove(SET_COOKIE);
+        }
+        Ok(Some(reply))
+    }
+}
+
+/// The whole of a stream, for a client that cannot be told it as it comes.
+async fn whole(reader: Reader, exchange: &mut Exchange) -> Result<Cleared> {
+    let End { rules, whole, .. } = reader.ended().await?;
+    exchange.note_rules(rules);
+    whole.ok_or_else(|| Error::new(Kind::UpstreamReset, "The upstream's stream ended early. Try again, or ask the provider."))
+}
+
+impl Form {
+    fn of(screened: &Screened) -> Self {
+        let request = screened.request();
+        Self { stream: request.stream(), include_usage: request.include_usage() }
+    }
+}
