@@ -124,6 +124,7 @@ impl House {
         let settings = Settings {
             mode: Mode::Semantic,
             threshold: 0.9,
+            stances: lockgate::cache::verify::Stances::default(),
             ttl: Duration::from_hours(24),
             max_bytes: 256 << 20,
             max_entries: 1 << 20,
@@ -165,7 +166,7 @@ impl House {
     /// The answer that a client gets, if the cache has it.
     async fn hit(&self, body: Bytes, expected: CacheStatus) -> Bytes {
         let (lookup, mut exchange) = self.lookup(body, &Wish::default()).await;
-        assert_eq!(exchange.cache, expected, "similarity {:?}", exchange.similarity);
+        assert_eq!(exchange.cache, expected, "{:?}", exchange.judged);
         let Lookup::Hit(stored) = lookup else { panic!("no hit") };
         let Ok(Clearing::Passed(cleared, _)) = self.output.clear_stored(Endpoint::Chat, stored, &mut exchange) else {
             panic!("not cleared")
@@ -213,7 +214,9 @@ fn main() {
     let mut group = criterion.benchmark_group(format!("semantic/{}", house.engine.name()));
     group.throughput(Throughput::Elements(1));
     group.bench_function("embedding alone", |bencher| {
-        bencher.iter(|| house.runtime.block_on(house.worker.embed(alike, |embedding| embedding.vector)).unwrap().unwrap());
+        bencher.iter(|| {
+            house.runtime.block_on(house.worker.embed(alike.to_owned(), |_, embedding| embedding.vector)).unwrap().unwrap()
+        });
     });
     let alike = body(alike);
     group.bench_function(format!("hit among {ENTRIES}"), |bencher| {

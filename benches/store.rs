@@ -58,6 +58,7 @@ fn restore(criterion: &mut Criterion) {
     let settings = Settings {
         mode: Mode::Semantic,
         threshold: 0.97,
+        stances: lockgate::cache::verify::Stances::default(),
         ttl: Duration::from_hours(24),
         max_bytes: 1 << 30,
         max_entries: 1 << 20,
@@ -100,11 +101,11 @@ fn record(n: usize) -> Record {
         ttl: Duration::from_hours(24),
         about: About { tenant: Tenant([0; 16]), namespace: "".into(), endpoint: Endpoint::Chat, model: "m".into() },
         cost: Cost::default(),
-        asked: Some(Asked {
-            place: Place { partition: [0; 32], id: 0 },
-            text: format!("How do I renew the passport of customer {n}?").into(),
-            tokens: TokenVectors::from_bytes(&bytes(TOKENS * (DIMENSIONS + 4))).unwrap(),
-        }),
+        asked: Some(Asked::new(
+            Place { partition: [0; 32], id: 0 },
+            format!("How do I renew the passport of customer {n}?").into(),
+            TokenVectors::from_bytes(&bytes(TOKENS * (DIMENSIONS + 4))).unwrap(),
+        )),
         hits: 0.into(),
     };
     let vector = bytes(DIMENSIONS).into_iter().map(|byte| f32::from(byte) / 256.0).collect();

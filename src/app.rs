@@ -102,7 +102,7 @@ impl App {
         let mut store = config.store.as_ref().and_then(|settings| open_store(settings, &mut secret));
         let engines = store.as_mut().and_then(|store| store.engines().ok()).unwrap_or_default();
         let semantic = match config.cache.mode {
-            Mode::Semantic => Some(semantic(&engine_of(config.embed, &engines))?),
+            Mode::Semantic | Mode::Shadow => Some(semantic(&engine_of(config.embed, &engines))?),
             Mode::Exact | Mode::Off => None,
         };
         let (route, demo) = match config.route {

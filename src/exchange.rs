@@ -90,6 +90,17 @@ pub enum Ending {
     Cancelled,
 }
 
+/// What the semantic tier said of the best neighbour.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judged {
+    /// The cosine of the two vectors.
+    pub similarity: f32,
+    /// The same after all checks: what is held against the threshold.
+    pub score: f32,
+    /// Of a neighbour that was not served, the check that spoke loudest against it.
+    pub reason: Option<&'static str>,
+}
+
 /// What a rule did to this request or its answer. Never the text that it matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleNote {
@@ -121,8 +132,8 @@ pub struct Exchange {
     pub cache: CacheStatus,
     /// Why the cache did less than it could.
     pub bypass: Option<Bypass>,
-    /// The similarity of the nearest entry, if one was looked for: served or not.
-    pub similarity: Option<f32>,
+    /// What was said of the best neighbour, if there is one: served or not.
+    pub judged: Option<Judged>,
     /// The age of the answer, if it came from the cache.
     pub age: Option<Duration>,
     /// Whether another request, which asked for the same at the same time, was carried out for this one as well.
@@ -142,7 +153,7 @@ impl Exchange {
             started: clock::now(),
             cache: CacheStatus::Disabled,
             bypass: None,
-            similarity: None,
+            judged: None,
             age: None,
             follower: false,
             rules: Vec::new(),
@@ -158,8 +169,8 @@ impl Exchange {
 
     /// Takes over what was noted on the shared part. Its time is counted once, with the request that was carried out.
     pub fn land(&mut self, shared: Self, follower: bool) {
-        let Self { cache, bypass, similarity, age, rules, timings, .. } = shared;
-        (self.cache, self.bypass, self.similarity, self.age, self.follower) = (cache, bypass, similarity, age, follower);
+        let Self { cache, bypass, judged, age, rules, timings, .. } = shared;
+        (self.cache, self.bypass, self.judged, self.age, self.follower) = (cache, bypass, judged, age, follower);
         self.note_rules(rules);
         if !follower {
             self.timings = timings;
@@ -190,12 +201,13 @@ mod tests {
         leader.note_rules(vec![note("the-leaders")]);
         let mut shared = leader.shared();
         shared.note_rules(vec![note("the-answers")]);
-        (shared.cache, shared.similarity) = (CacheStatus::SemanticHit, Some(0.99));
+        let judged = Judged { similarity: 0.99, score: 0.98, reason: None };
+        (shared.cache, shared.judged) = (CacheStatus::SemanticHit, Some(judged));
         shared.timings.upstream = Some(Duration::from_secs(1));
         let mut follower = Exchange::new("two".to_owned(), Tenant([0; 16]));
         follower.land(shared.clone(), true);
         assert_eq!((follower.trace_id.as_str(), follower.follower), ("two", true));
-        assert_eq!((follower.cache, follower.similarity), (CacheStatus::SemanticHit, Some(0.99)));
+        assert_eq!((follower.cache, follower.judged), (CacheStatus::SemanticHit, Some(judged)));
         assert_eq!(follower.rules, [note("the-answers")]);
         assert_eq!(follower.timings.upstream, None, "the time of a call is counted once");
         leader.land(shared, false);

@@ -125,7 +125,7 @@ impl Pipeline {
             }
             AnswerBody::Arriving(body) => {
                 let stream = ClearedStream::new(body, StreamGate::new(self.output.clone(), endpoint));
-                Ok(Answered::Stream(answer.head, Box::new(stream), ticket))
+                Ok(Answered::Stream(answer.head, Box::new(stream), ticket.map(Box::new)))
             }
         }
     }

@@ -1,11 +1,18 @@
 //! One answer that is kept, and what is remembered of the question.
 
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use super::{index::Id, scope::Key};
+use super::{
+    index::Id,
+    scope::Key,
+    verify::{Reading, Side},
+};
 use crate::{
     clock,
     embed::TokenVectors,
@@ -69,6 +76,8 @@ pub struct Asked {
     pub text: Box<str>,
     /// A vector for each of its tokens.
     pub tokens: TokenVectors,
+    /// The words taken apart, once they are first held against others.
+    reading: OnceLock<Reading>,
 }
 
 /// A vector's partition, and its name in there.
@@ -119,6 +128,16 @@ impl Entry {
 }
 
 impl Asked {
+    /// The words of a question, with the place of its vector.
+    pub fn new(place: Place, text: Box<str>, tokens: TokenVectors) -> Self {
+        Self { place, text, tokens, reading: OnceLock::new() }
+    }
+
+    /// What it is verified by; its words are taken apart when that is first asked.
+    pub fn side(&self) -> Side<'_> {
+        Side { reading: self.reading.get_or_init(|| Reading::of(&self.text)), tokens: &self.tokens }
+    }
+
     fn size(&self) -> usize {
         crate::embed::DIMENSIONS * size_of::<f32>() + self.text.len() + self.tokens.size()
     }

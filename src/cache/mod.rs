@@ -19,28 +19,27 @@ mod partitions;
 pub mod policy;
 mod restore;
 pub mod scope;
+mod semantic;
+mod shadow;
 pub mod store;
 pub mod verify;
 
 pub use entry::{About, Asked, Cost, Entry, Place};
 pub use index::{Flat, Id, VectorIndex};
-pub use policy::{CachePlan, Wish};
+pub use policy::{CachePlan, Fate, Wish};
+pub use semantic::{Candidate, Question, Semantic};
 
 use partitions::Partitions;
 use scope::{Key, Scope};
+use shadow::Shadow;
 use store::Writer;
+use verify::Stances;
 
 use crate::{
     clock,
-    embed::{Embedding, Fingerprint, TokenVectors, Worker},
-    exchange::{Bypass, CacheStatus, Exchange},
+    exchange::{CacheStatus, Exchange},
     guard::{Cleared, Complete, Screened, Stored},
 };
-
-/// How many neighbours are looked at: the nearest one may have expired.
-const NEIGHBOURS: usize = 4;
-/// Share of unknown words above which the text is in a language that the model does not know: its vectors are all near to each other.
-const MAX_UNKNOWN: f32 = 0.5;
 
 /// How much may be answered from the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +50,15 @@ pub enum Mode {
     Exact,
     /// Also requests whose last message means the same.
     Semantic,
+    /// As `Semantic`, but what would be served for its meaning is only written down, and the upstream answers: to see before one believes.
+    Shadow,
+}
+
+impl Mode {
+    /// Whether neighbours are looked for.
+    pub fn compares_meaning(self) -> bool {
+        matches!(self, Self::Semantic | Self::Shadow)
+    }
 }
 
 /// What the cache keeps and serves.
@@ -58,8 +66,10 @@ pub enum Mode {
 pub struct Settings {
     /// Which tiers answer.
     pub mode: Mode,
-    /// Least cosine similarity of a semantic hit, 0 to 1; higher is stricter.
+    /// Least score of a semantic hit, 0 to 1; higher is stricter.
     pub threshold: f32,
+    /// What each check may do.
+    pub stances: Stances,
     /// How long an entry is served.
     pub ttl: Duration,
     /// Bytes of answers kept in memory.
@@ -68,15 +78,6 @@ pub struct Settings {
     pub max_entries: u64,
     /// Largest answer kept, in bytes.
     pub max_entry_bytes: usize,
-}
-
-/// The threads that embed, and what identifies their vectors.
-#[derive(Debug, Clone)]
-pub struct Semantic {
-    /// The threads.
-    pub worker: Worker,
-    /// Part of every partition: vectors of different engines never meet.
-    pub fingerprint: Fingerprint,
 }
 
 /// Both tiers.
@@ -141,15 +142,8 @@ pub struct Ticket {
     about: About,
     since: Instant,
     question: Option<Question>,
-}
-
-/// What a request is compared by, as the embedding thread left it.
-#[derive(Debug)]
-struct Question {
-    partition: Key,
-    text: Box<str>,
-    vector: Vec<f32>,
-    tokens: TokenVectors,
+    /// What would have been served in its place.
+    shadow: Option<Shadow>,
 }
 
 /// A key is a hash already; eight of its bytes place it in a table.
@@ -250,53 +244,23 @@ impl Cache {
             return Lookup::Hit(self.served(&entry, CacheStatus::Hit, exchange));
         }
         let about = about(screened, plan, exchange);
-        let mut ticket = Ticket { key: scope.exact, ttl: plan.ttl, about, since: clock::now(), question: None };
-        match self.by_meaning(scope, screened, plan, exchange).await {
-            Ok((question, nearest)) => {
+        let mut ticket = Ticket { key: scope.exact, ttl: plan.ttl, about, since: clock::now(), question: None, shadow: None };
+        match self.by_meaning(scope.partition, scope::question(screened), plan, exchange).await {
+            Ok((question, candidates)) => {
                 ticket.question = Some(question);
-                exchange.similarity = nearest.first().map(|&(_, similarity)| similarity);
-                let live = nearest.into_iter().filter_map(|(key, similarity)| Some((self.live(&key)?, similarity)));
-                let served = live.into_iter().find(|&(_, similarity)| policy::near_enough(similarity, plan.threshold));
-                if let Some((entry, similarity)) = served.filter(|_| !plan.refresh) {
-                    exchange.similarity = Some(similarity);
-                    return Lookup::Hit(self.served(&entry, CacheStatus::SemanticHit, exchange));
+                let best = candidates.into_iter().next();
+                exchange.judged = best.as_ref().map(Candidate::note);
+                match best.filter(|best| best.fate == Fate::Served && !plan.refresh) {
+                    Some(best) if plan.mode == Mode::Shadow => {
+                        ticket.shadow = Some(Shadow { judged: best.note(), entry: best.entry });
+                    }
+                    Some(best) => return Lookup::Hit(self.served(&best.entry, CacheStatus::SemanticHit, exchange)),
+                    None => {}
                 }
             }
             Err(reason) => exchange.bypass = Some(reason),
         }
         Lookup::Miss(ticket)
-    }
-
-    /// The vector of the last message and the entries nearest to it, or why there is none.
-    async fn by_meaning(
-        &self,
-        scope: &Scope,
-        screened: &Screened,
-        plan: &CachePlan,
-        exchange: &mut Exchange,
-    ) -> Result<Near, Bypass> {
-        let semantic = self.semantic.as_ref().filter(|_| plan.mode == Mode::Semantic).ok_or(Bypass::Configured)?;
-        let text = scope::question(screened)?;
-        let (partitions, partition) = (Arc::clone(&self.partitions), scope.partition);
-        let started = clock::now();
-        let words: Box<str> = text.as_str().into();
-        // The scan runs where the vector was made: both are work for a thread that may be busy for a millisecond.
-        let search = move |embedding: Embedding| {
-            usable(&embedding)?;
-            let nearest = partitions.nearest(&partition, &embedding.vector, NEIGHBOURS);
-            let tokens = TokenVectors::of(&embedding);
-            Ok((Question { partition, text: words, vector: embedding.vector, tokens }, nearest))
-        };
-        let found = semantic.worker.embed(&text, search).await;
-        exchange.timings.embed = Some(clock::now().saturating_duration_since(started));
-        match found {
-            Ok(Ok(found)) => found,
-            Ok(Err(error)) => {
-                tracing::error!(%error, trace_id = exchange.trace_id, "The prompt could not be embedded; the request goes on as a miss.");
-                Err(Bypass::EngineFailed)
-            }
-            Err(_busy) => Err(Bypass::Busy),
-        }
     }
 
     fn live(&self, key: &Key) -> Option<Arc<Entry>> {
@@ -327,12 +291,15 @@ impl Cache {
         if stored.size() > self.max.entry_bytes || ticket.ttl.is_zero() {
             return;
         }
-        let Ticket { key, ttl, about, since, question } = ticket;
+        let Ticket { key, ttl, about, since, question, shadow } = ticket;
+        if let Some(shadow) = shadow {
+            self.compare(shadow, &stored);
+        }
         let cost = Cost { usage: complete.into_usage(), took: clock::now().saturating_duration_since(since) };
         let (asked, vector) = match question {
             Some(question) => {
                 let place = self.partitions.place(question.partition);
-                (Some(Asked { place, text: question.text, tokens: question.tokens }), question.vector)
+                (Some(Asked::new(place, question.text, question.tokens)), question.vector)
             }
             None => (None, Vec::new()),
         };
@@ -381,9 +348,6 @@ impl Cache {
     }
 }
 
-/// A question and the entries nearest to it.
-type Near = (Question, Vec<(Key, f32)>);
-
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -402,16 +366,6 @@ fn about(screened: &Screened, plan: &CachePlan, exchange: &Exchange) -> About {
         namespace: plan.namespace.as_str().into(),
         endpoint: request.endpoint(),
         model: request.model().into(),
-    }
-}
-
-fn usable(embedding: &Embedding) -> Result<(), Bypass> {
-    if embedding.truncated {
-        Err(Bypass::TooLong)
-    } else if embedding.unknown > MAX_UNKNOWN {
-        Err(Bypass::UnknownWords)
-    } else {
-        Ok(())
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Mode, Settings};
+use super::{
+    Mode, Settings,
+    verify::{Check, Stances, Verdict},
+};
 use crate::exchange::{Bypass, CacheStatus};
 
 /// What a client asks of the cache. It may ask for less than the configuration gives, never for more.
@@ -27,8 +30,10 @@ pub struct CachePlan {
     pub mode: Mode,
     /// Whether the lookup is skipped.
     pub refresh: bool,
-    /// Least cosine similarity of a semantic hit.
+    /// Least score of a semantic hit.
     pub threshold: f32,
+    /// What each check may do.
+    pub stances: Stances,
     /// How long the answer is served.
     pub ttl: Duration,
     /// Part of the scope.
@@ -48,6 +53,7 @@ impl CachePlan {
         Self {
             mode: settings.mode,
             refresh: wish.refresh,
+            stances: settings.stances,
             threshold: wish.threshold.map_or(settings.threshold, |asked| asked.max(settings.threshold)),
             ttl: wish.ttl.map_or(settings.ttl, |asked| asked.min(settings.ttl)),
             namespace: wish.namespace.clone().unwrap_or_default(),
@@ -65,9 +71,40 @@ impl CachePlan {
     }
 }
 
-/// Whether an entry of this similarity may answer. A similarity that is not a number is near to nothing.
-pub fn near_enough(similarity: f32, threshold: f32) -> bool {
-    similarity >= threshold
+/// What becomes of a neighbour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It may answer.
+    Served,
+    /// Its score is too low.
+    TooFar,
+    /// A check said no.
+    Vetoed(Check),
+}
+
+impl Fate {
+    /// The word used in header, log and metric.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::TooFar => "too-far",
+            Self::Vetoed(check) => check.as_str(),
+        }
+    }
+}
+
+/// Whether a neighbour may answer. A score that is not a number is near to nothing.
+pub fn fate(verdict: &Verdict, threshold: f32) -> Fate {
+    match verdict.veto {
+        Some(check) => Fate::Vetoed(check),
+        None if verdict.score >= threshold => Fate::Served,
+        None => Fate::TooFar,
+    }
+}
+
+/// Puts what may answer before what may not, and the better score first.
+pub fn rank(fate: Fate, score: f32) -> f32 {
+    if fate == Fate::Served { score + 2.0 } else { score }
 }
 
 #[cfg(test)]
@@ -78,6 +115,7 @@ mod tests {
         Settings {
             mode: Mode::Semantic,
             threshold: 0.95,
+            stances: Stances::default(),
             ttl: Duration::from_mins(1),
             max_bytes: 1,
             max_entries: 1,
@@ -109,7 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn the_threshold_itself_is_near_enough() {
-        assert!(near_enough(0.95, 0.95) && !near_enough(0.949, 0.95) && !near_enough(f32::NAN, 0.0));
+    fn what_is_near_enough_and_vetoed_by_none_may_answer() {
+        let verdict = |score, veto| Verdict { veto, ..Verdict::unverified(score) };
+        assert_eq!(fate(&verdict(0.95, None), 0.95), Fate::Served);
+        assert_eq!(fate(&verdict(0.949, None), 0.95), Fate::TooFar);
+        assert_eq!(fate(&verdict(f32::NAN, None), 0.0), Fate::TooFar);
+        assert_eq!(fate(&verdict(0.99, Some(Check::Negation)), 0.95), Fate::Vetoed(Check::Negation));
+        assert!(rank(Fate::Served, 0.9) > rank(Fate::TooFar, 0.99));
     }
 }

@@ -100,6 +100,7 @@ mod tests {
         Settings {
             mode: Mode::Semantic,
             threshold: 0.95,
+            stances: crate::cache::verify::Stances::default(),
             ttl: Duration::from_hours(2),
             max_bytes: 1 << 20,
             max_entries: 1000,

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::{index::conformance::vector, *};
 use crate::{
-    embed::{EmbedError, Embedder},
-    exchange::Tenant,
+    embed::{EmbedError, Embedder, Embedding, Fingerprint, Worker},
+    exchange::{Bypass, Tenant},
     guard::{Clearing, InputGate, OutputGate, Screening, rules::load},
     wire::{Endpoint, Request, response::Response},
 };
@@ -55,6 +55,7 @@ fn house(mode: Mode) -> House {
     let settings = Settings {
         mode,
         threshold: 0.95,
+        stances: Stances::COSINE_ALONE,
         ttl: Duration::from_hours(1),
         max_bytes: 1 << 20,
         max_entries: 10_000,
@@ -123,10 +124,10 @@ async fn a_near_text_is_a_semantic_hit_and_a_far_one_is_not() {
     let (lookup, exchange) = house.lookup(0, "alphas", &Wish::default()).await;
     assert!(matches!(lookup, Lookup::Hit(_)));
     assert_eq!(exchange.cache, CacheStatus::SemanticHit);
-    assert!(exchange.similarity.unwrap() >= 0.95 && exchange.age.is_some());
+    assert!(exchange.judged.unwrap().score >= 0.95 && exchange.age.is_some());
     let (lookup, exchange) = house.lookup(0, "beta", &Wish::default()).await;
     assert!(matches!(lookup, Lookup::Miss(_)));
-    assert!(exchange.similarity.unwrap() < 0.95, "a near miss shows how near it was");
+    assert!(exchange.judged.unwrap().score < 0.95, "a near miss shows how near it was");
 }
 
 #[tokio::test]

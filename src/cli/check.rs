@@ -75,6 +75,7 @@ fn cache_line(cache: &cache::Settings) -> String {
         cache::Mode::Off => "off".to_owned(),
         cache::Mode::Exact => format!("exact, {kept}"),
         cache::Mode::Semantic => format!("semantic from {}, {kept}", cache.threshold),
+        cache::Mode::Shadow => format!("exact; semantic from {} is only written down, {kept}", cache.threshold),
     }
 }
 

@@ -7,7 +7,13 @@ use std::{
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::{cache, console, embed, guard, ingress, telemetry};
+use crate::{
+    cache::{
+        self,
+        verify::{self, Stances},
+    },
+    console, embed, guard, ingress, telemetry,
+};
 
 use super::{
     Config, defaults,
@@ -124,10 +130,12 @@ impl Resolver<'_> {
         cache::Settings {
             mode: match written.mode {
                 Mode::Semantic => cache::Mode::Semantic,
+                Mode::Shadow => cache::Mode::Shadow,
                 Mode::Exact => cache::Mode::Exact,
                 Mode::Off => cache::Mode::Off,
             },
-            threshold: self.threshold(written.threshold),
+            threshold: self.threshold(written),
+            stances: written.checks.iter().fold(Stances::default(), |stances, (&check, &stance)| stances.with(check, stance)),
             ttl: self.duration("/cache/ttl", &written.ttl),
             max_bytes,
             max_entries: written.max_entries,
@@ -146,7 +154,23 @@ impl Resolver<'_> {
         (store.enabled && !matches!(written.mode, Mode::Off)).then_some(settings)
     }
 
-    fn threshold(&mut self, threshold: f64) -> f32 {
+    /// A threshold as it is written, or what follows from the error that is accepted.
+    fn threshold(&mut self, written: &written::Cache) -> f32 {
+        let Some(max_error) = written.max_error else { return self.written_threshold(written.threshold) };
+        let at = "/cache/max_error";
+        if self.is_written("/cache/threshold") {
+            self.refuse(at, "is written beside `cache.threshold`", "remove one: each says how near is near enough");
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "seven digits of a share are more than it has")]
+        let threshold = verify::threshold_for(max_error as f32);
+        threshold.unwrap_or_else(|| {
+            let remedy = "write a larger share, such as 0.05, or `mode: exact`";
+            self.refuse(at, "is less than any threshold promises", remedy);
+            1.0
+        })
+    }
+
+    fn written_threshold(&mut self, threshold: f64) -> f32 {
         let at = "/cache/threshold";
         let remedy = "write 0.97; lower serves more, wrong answers among it. A distance d is a similarity of 1 - d";
         if !(0.0..=1.0).contains(&threshold) {

@@ -66,7 +66,7 @@ fn the_shape_is_checked() {
         (
             "cache:\n  mode: semantc",
             "2:9 `mode` does not take this value",
-            "did you mean `semantic`? Write `semantic`, `exact` or `off`",
+            "did you mean `semantic`? Write `semantic`, `shadow`, `exact` or `off`",
         ),
         ("cache:\n  threshold: high", "2:14 `threshold` takes a number, not a string", "such as 0.97"),
         ("cache:\n  threshold: '0.9'", "2:14 `threshold` takes a number, not a string", "remove the quotes"),

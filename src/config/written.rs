@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
+use crate::cache::verify::{Check, Stance};
 
 /// Configuration of Lockgate: a semantic cache and guardrails sidecar for LLM traffic.
 ///
@@ -118,8 +119,14 @@ pub(super) struct Upstream {
 pub(super) struct Cache {
     /// Which requests are answered from the cache.
     pub(super) mode: Mode,
-    /// Least cosine similarity of a semantic hit, 0.5 to 1; higher is stricter.
+    /// Least score of a semantic hit, 0.5 to 1; higher is stricter. The score is the cosine similarity, lowered by what the checks find.
     pub(super) threshold: f64,
+    /// In place of a threshold: the share of semantic hits that may be wrong, such as 0.02. An estimate from public data, not from your traffic.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(super) max_error: Option<f64>,
+    /// What single checks may do, in place of what they ship with.
+    #[schemars(extend("examples" = [{"names": "veto", "question": "off"}]))]
+    pub(super) checks: BTreeMap<Check, Stance>,
     /// How long an answer is served again; single ones up to a twentieth less, so that they do not all end together.
     pub(super) ttl: String,
     /// Memory for answers.
@@ -154,6 +161,8 @@ pub(super) struct Store {
 pub(super) enum Mode {
     /// Also those whose last message means the same.
     Semantic,
+    /// As semantic, but a semantic hit is only written down and the upstream answers: to see before one believes.
+    Shadow,
     /// Those that are the same, field for field.
     Exact,
     /// None.
@@ -269,6 +278,8 @@ impl Default for Cache {
         Self {
             mode: Mode::Semantic,
             threshold: defaults::THRESHOLD,
+            max_error: None,
+            checks: BTreeMap::new(),
             ttl: defaults::TTL.to_owned(),
             max_memory: defaults::MAX_MEMORY.to_owned(),
             max_entries: defaults::MAX_ENTRIES,

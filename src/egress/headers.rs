@@ -7,6 +7,8 @@ use crate::exchange::{CacheStatus, Exchange};
 const TRACE_ID: HeaderName = HeaderName::from_static("x-portkey-trace-id");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("x-portkey-cache-status");
 const SIMILARITY: HeaderName = HeaderName::from_static("x-lockgate-similarity");
+const SCORE: HeaderName = HeaderName::from_static("x-lockgate-score");
+const CHECK: HeaderName = HeaderName::from_static("x-lockgate-check");
 const BYPASS: HeaderName = HeaderName::from_static("x-lockgate-cache-bypass");
 const FLIGHT: HeaderName = HeaderName::from_static("x-lockgate-flight");
 const RULES: HeaderName = HeaderName::from_static("x-lockgate-rules");
@@ -17,8 +19,12 @@ pub const UNGUARDED: (HeaderName, &str) = (HeaderName::from_static("x-lockgate-g
 pub(super) fn add(headers: &mut HeaderMap, exchange: &Exchange) {
     insert(headers, TRACE_ID, &exchange.trace_id);
     headers.insert(CACHE_STATUS, HeaderValue::from_static(exchange.cache.as_str()));
-    if let Some(similarity) = exchange.similarity.filter(|_| exchange.cache != CacheStatus::Hit) {
-        insert(headers, SIMILARITY, &format!("{similarity:.4}"));
+    if let Some(judged) = exchange.judged.filter(|_| exchange.cache != CacheStatus::Hit) {
+        insert(headers, SIMILARITY, &format!("{:.4}", judged.similarity));
+        insert(headers, SCORE, &format!("{:.4}", judged.score));
+        if let Some(reason) = judged.reason {
+            headers.insert(CHECK, HeaderValue::from_static(reason));
+        }
     }
     if let Some(bypass) = exchange.bypass {
         headers.insert(BYPASS, HeaderValue::from_static(bypass.as_str()));

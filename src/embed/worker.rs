@@ -27,7 +27,7 @@ struct Prompt<T, F> {
     reply: oneshot::Sender<Result<T, EmbedError>>,
 }
 
-impl<T: Send, F: FnOnce(Embedding) -> T + Send> Job for Prompt<T, F> {
+impl<T: Send, F: FnOnce(String, Embedding) -> T + Send> Job for Prompt<T, F> {
     fn wanted(&self) -> bool {
         !self.reply.is_closed()
     }
@@ -35,7 +35,7 @@ impl<T: Send, F: FnOnce(Embedding) -> T + Send> Job for Prompt<T, F> {
     fn run(self: Box<Self>, embedder: &dyn Embedder) {
         let Self { text, then, reply } = *self;
         // A panic in an engine must not take the thread, and with it the tier, away.
-        let work = std::panic::AssertUnwindSafe(|| embedder.embed(&text).map(then));
+        let work = std::panic::AssertUnwindSafe(|| embedder.embed(&text).map(|embedding| then(text, embedding)));
         let result =
             std::panic::catch_unwind(work).unwrap_or_else(|_| Err(EmbedError::Inference("the engine panicked".to_owned())));
         drop(reply.send(result));
@@ -66,13 +66,13 @@ impl Worker {
     }
 
     /// Embeds without blocking the caller's thread. `then` runs on the embedding thread, and may take as long as an embedding.
-    pub async fn embed<T, F>(&self, text: &str, then: F) -> Result<Result<T, EmbedError>, Busy>
+    pub async fn embed<T, F>(&self, text: String, then: F) -> Result<Result<T, EmbedError>, Busy>
     where
         T: Send + 'static,
-        F: FnOnce(Embedding) -> T + Send + 'static,
+        F: FnOnce(String, Embedding) -> T + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        match self.queue.try_send(Box::new(Prompt { text: text.to_owned(), then, reply })) {
+        match self.queue.try_send(Box::new(Prompt { text, then, reply })) {
             Ok(()) => Ok(answer.await.unwrap_or_else(|_| Err(EmbedError::Inference("the embedding thread ended".to_owned())))),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Busy),
         }
@@ -132,7 +132,7 @@ mod tests {
         let worker = Worker::start(&embedder, 1, 1).unwrap();
         let ask = |text: &'static str| {
             let worker = worker.clone();
-            tokio::spawn(async move { worker.embed(text, drop).await })
+            tokio::spawn(async move { worker.embed(text.to_owned(), |_, _| ()).await })
         };
         // The first prompt is taken by the thread, the second waits.
         let first = ask("a");
@@ -159,7 +159,7 @@ mod tests {
         gate.open();
         let embedder: Arc<dyn Embedder> = gate;
         let worker = Worker::start(&embedder, 1, 8).unwrap();
-        assert!(worker.embed("boom", drop).await.unwrap().is_err());
-        assert!(worker.embed("fine", drop).await.unwrap().is_ok());
+        assert!(worker.embed("boom".to_owned(), |_, _| ()).await.unwrap().is_err());
+        assert!(worker.embed("fine".to_owned(), |_, _| ()).await.unwrap().is_ok());
     }
 }

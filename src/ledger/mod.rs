@@ -105,7 +105,9 @@ impl Record {
             outcome = outcome.as_str(),
             cache = exchange.cache.as_str(),
             bypass = exchange.bypass.map(Bypass::as_str),
-            similarity = exchange.similarity,
+            similarity = exchange.judged.map(|judged| judged.similarity),
+            score = exchange.judged.map(|judged| judged.score),
+            check = exchange.judged.and_then(|judged| judged.reason),
             flight = exchange.follower.then_some("follower"),
             rules = (!rules.is_empty()).then(|| rules.join(",")),
             took_ms = milliseconds(took),
@@ -135,6 +137,9 @@ fn count(endpoint: &'static str, exchange: &Exchange, outcome: Outcome, took: Du
     histogram!(metric::REQUEST_SECONDS, label::CACHE => cache).record(took);
     if let Some(bypass) = exchange.bypass {
         counter!(metric::CACHE_BYPASSES, label::REASON => bypass.as_str()).increment(1);
+    }
+    if let Some(check) = exchange.judged.and_then(|judged| judged.reason) {
+        counter!(metric::CHECKED, label::CHECK => check).increment(1);
     }
     if exchange.follower {
         counter!(metric::FOLLOWERS).increment(1);

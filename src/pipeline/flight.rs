@@ -62,7 +62,7 @@ pub(super) enum Answered {
     Whole(Head, Cleared),
     Blocked(Block),
     /// Events, as they arrive, and where what they say belongs when it is whole.
-    Stream(Head, Box<ClearedStream<Arriving>>, Option<Ticket>),
+    Stream(Head, Box<ClearedStream<Arriving>>, Option<Box<Ticket>>),
 }
 
 /// What all who share a flight hear.
@@ -156,7 +156,7 @@ async fn fly(
         Ok(Answered::Stream(head, stream, ticket)) => {
             let recorder = Recorder::default();
             let outcome = Outcome::Stream(head, recorder.tape().clone(), Form::of(&asked.screened));
-            let telling = tell(pipeline, stream, ticket, exchange.shared(), recorder, flight);
+            let telling = tell(pipeline, stream, ticket.map(|ticket| *ticket), exchange.shared(), recorder, flight);
             (Ok(outcome), Some(Box::pin(telling) as Task<()>))
         }
         Err(error) => (Err(error), None),

@@ -35,6 +35,10 @@ pub mod metric {
     pub const EMBED_SECONDS: &str = "lockgate_embed_seconds";
     /// Requests that were compared exactly only or not at all, by reason.
     pub const CACHE_BYPASSES: &str = "lockgate_cache_bypasses_total";
+    /// Semantic hits that were not served but compared with the upstream's answer, by what came of it.
+    pub const SHADOW_HITS: &str = "lockgate_shadow_hits_total";
+    /// Neighbours that were not served, by the check that spoke loudest against them.
+    pub const CHECKED: &str = "lockgate_checked_total";
     /// Requests that were answered by the call of another, which asked for the same at the same time.
     pub const FOLLOWERS: &str = "lockgate_flight_followers_total";
     /// Matches of rules, by rule and action.
@@ -73,6 +77,8 @@ pub mod label {
     pub const REASON: &str = "reason";
     /// Which rule.
     pub const RULE: &str = "rule";
+    /// Which check.
+    pub const CHECK: &str = "check";
     /// What the rule did.
     pub const ACTION: &str = "action";
 }
@@ -113,6 +119,11 @@ fn describe() {
     describe_histogram!(metric::EMBED_SECONDS, Unit::Seconds, "Embedding a prompt, waiting for a thread included.");
     describe_counter!(metric::CACHE_BYPASSES, "Requests compared exactly only or not at all, by reason.");
     describe_counter!(metric::FOLLOWERS, "Requests answered by the call of another, which asked for the same at the same time.");
+    describe_counter!(metric::CHECKED, "Neighbours that were not served, by the check that spoke loudest against them.");
+    describe_counter!(
+        metric::SHADOW_HITS,
+        "Semantic hits that were compared with the upstream's answer in place of being served, by what came of it."
+    );
     describe_counter!(metric::RULE_MATCHES, "Matches of rules, by rule and action.");
     describe_counter!(metric::REFUSED, "Requests refused before they were read, by reason.");
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");

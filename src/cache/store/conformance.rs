@@ -21,10 +21,12 @@ pub(super) const TTL: Duration = Duration::from_hours(1);
 /// A record whose key is `n` throughout, made at the millisecond `n`. Its vector has a seed; 0 is none.
 pub(in crate::cache) fn record(n: u8, seed: u64, engine: &str) -> Record {
     let body = Bytes::from(format!("{{\"answer\": {n}}}"));
-    let asked = || Asked {
-        place: Place { partition: [seed.to_le_bytes()[0]; 32], id: 0 },
-        text: format!("Question {n}?").into(),
-        tokens: TokenVectors::from_bytes(&vec![n; 3 * (DIMENSIONS + 4)]).unwrap(),
+    let asked = || {
+        Asked::new(
+            Place { partition: [seed.to_le_bytes()[0]; 32], id: 0 },
+            format!("Question {n}?").into(),
+            TokenVectors::from_bytes(&vec![n; 3 * (DIMENSIONS + 4)]).unwrap(),
+        )
     };
     let entry = Entry {
         key: [n; 32],

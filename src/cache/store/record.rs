@@ -139,7 +139,7 @@ impl Written<'_> {
 impl WrittenAsked<'_> {
     fn read(&self) -> Option<Asked> {
         let tokens = TokenVectors::from_bytes(self.tokens)?;
-        Some(Asked { place: Place { partition: self.partition, id: 0 }, text: self.text.into(), tokens })
+        Some(Asked::new(Place { partition: self.partition, id: 0 }, self.text.into(), tokens))
     }
 }
 

@@ -88,7 +88,9 @@ impl<'p> Pair<'p> {
                         && word.lower.ends_with(&*here[at].lower)
                 });
                 if let Some(to) = whole {
-                    split.iter().for_each(|&at| self.partner[side][at] = Some(to));
+                    for at in split {
+                        self.partner[side][at] = Some(to);
+                    }
                     self.partner[1 - side][to] = Some(at);
                 }
             }
@@ -151,7 +153,7 @@ fn reach([one, other]: [Side<'_>; 2]) -> [Vec<f32>; 2] {
 fn same(one: &Word, other: &Word) -> bool {
     match (&one.kind, &other.kind) {
         (Kind::Quantity(one), Kind::Quantity(other)) => {
-            one.value == other.value
+            (one.value - other.value).abs() <= f64::EPSILON * one.value.abs()
                 && one.ordinal == other.ordinal
                 && (one.unit.is_none() || other.unit.is_none() || one.unit == other.unit)
         }

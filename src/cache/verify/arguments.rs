@@ -53,7 +53,7 @@ fn swaps(pair: &Pair<'_>, matched: &[(usize, usize)]) -> Swap {
             if to_first < to_second || !exchanged(places) {
                 continue;
             }
-            if !symmetric(pair) && !(listed(one, first, second) && listed(other, to_second, to_first)) {
+            if !(symmetric(pair) || listed(one, first, second) && listed(other, to_second, to_first)) {
                 return Swap::Directed;
             }
             swap = Swap::Harmless;

@@ -6,9 +6,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 mod added;
 mod align;
 mod arguments;
+mod calibration;
 mod lexicon;
 mod literals;
 mod names;
@@ -26,6 +30,7 @@ mod unmatched;
 mod weights;
 
 pub use align::{Pair, Side};
+pub use calibration::threshold_for;
 pub use reading::Reading;
 
 use weights::WEIGHTS;
@@ -34,7 +39,8 @@ use weights::WEIGHTS;
 const VETO_AT: f32 = 0.5;
 
 /// One kind of difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Check {
     /// Numbers, amounts, units.
     Numbers,
@@ -131,7 +137,8 @@ impl fmt::Display for Check {
 }
 
 /// What a check may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Stance {
     /// What it finds ends the comparison.
     Veto,
@@ -142,7 +149,7 @@ pub enum Stance {
 }
 
 /// What each check may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stances([Stance; CHECKS]);
 
 impl Default for Stances {
@@ -183,6 +190,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// No check was asked.
+    pub fn unverified(similarity: f32) -> Self {
+        Self { score: similarity, veto: None, found: [0.0; CHECKS] }
+    }
+
     /// The check that vetoed, else the one that lowered the score most.
     pub fn reason(&self) -> Option<Check> {
         let cost = |check: &Check| self.found[*check as usize] * WEIGHTS[*check as usize];
@@ -193,7 +205,7 @@ impl Verdict {
 
 /// Judges a pair of prompts of this cosine similarity.
 pub fn verify(similarity: f32, pair: &Pair<'_>, stances: &Stances) -> Verdict {
-    let mut verdict = Verdict { score: similarity, veto: None, found: [0.0; CHECKS] };
+    let mut verdict = Verdict::unverified(similarity);
     let (mut penalty, mut room) = (0.0, 1.0);
     for check in Check::ALL {
         let stance = stances.of(check);

@@ -5,7 +5,7 @@ use super::{align::Pair, lexicon::Class, opposites, reading::Word};
 /// Whether an odd number of turns separates the two.
 pub(super) fn judge(pair: &Pair<'_>) -> f32 {
     let turned = turns(pair.words(0)) != turns(pair.words(1));
-    if turned && opposites::turns(pair) % 2 == 0 { 1.0 } else { 0.0 }
+    if turned && opposites::turns(pair).is_multiple_of(2) { 1.0 } else { 0.0 }
 }
 
 /// Whether a text is negated, all in all.

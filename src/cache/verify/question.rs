@@ -26,9 +26,8 @@ enum Asks {
 pub(super) fn judge(pair: &Pair<'_>) -> f32 {
     match (asks(pair.words(0)), asks(pair.words(1))) {
         (one, other) if one == other => 0.0,
-        (Asks::Open, _) | (_, Asks::Open) => 0.3,
-        // "Which is" and "who is", "can I" and "how can I" lie near to each other.
-        (Asks::Thing | Asks::Person, Asks::Thing | Asks::Person) => 0.3,
+        // "Which is" and "who is" lie near to each other.
+        (Asks::Open, _) | (_, Asks::Open) | (Asks::Thing | Asks::Person, Asks::Thing | Asks::Person) => 0.3,
         _ => 1.0,
     }
 }

@@ -80,9 +80,8 @@ impl Reading {
     /// Takes a text apart.
     pub fn of(text: &str) -> Self {
         let mut words = Vec::with_capacity(text.len() / 5 + 1);
-        let mut rest = Pieces { text, at: 0 };
         let mut opens = true;
-        while let Some(piece) = rest.next() {
+        for piece in (Pieces { text, at: 0 }) {
             let opened = opens || piece.opens;
             opens = false;
             push(&mut words, &piece, opened);
@@ -146,9 +145,7 @@ fn piece_length(rest: &str) -> usize {
     let blank = rest.find(char::is_whitespace).unwrap_or(rest.len());
     let word = &rest[..blank];
     if lexicon::is_address(word) {
-        return word
-            .trim_end_matches(|last: char| matches!(last, '.' | ',' | '?' | '!' | ';' | ':' | ')' | '"' | '\'' | '>'))
-            .len();
+        return word.trim_end_matches(['.', ',', '?', '!', ';', ':', ')', '"', '\'', '>']).len();
     }
     let mut end = 0;
     let mut chars = word.char_indices().peekable();
