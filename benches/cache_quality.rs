@@ -7,6 +7,15 @@
 //!
 //! A row has `a`, `b`, `same` and perhaps `group`. *Same served* is the hit rate, *different served* the harm.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints, and fails by panicking"
+)]
+
 use std::{
     collections::{BTreeMap, HashMap},
     env, fs,

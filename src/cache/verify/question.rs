@@ -24,11 +24,20 @@ enum Asks {
 
 /// Whether the two ask for different things.
 pub(super) fn judge(pair: &Pair<'_>) -> f32 {
-    match (asks(pair.words(0)), asks(pair.words(1))) {
-        (one, other) if one == other => 0.0,
-        // "Which is" and "who is" lie near to each other.
-        (Asks::Open, _) | (_, Asks::Open) | (Asks::Thing | Asks::Person, Asks::Thing | Asks::Person) => 0.3,
-        _ => 1.0,
+    let (one, other) = (asks(pair.words(0)), asks(pair.words(1)));
+    match (one.is_definite(), other.is_definite()) {
+        _ if one == other => 0.0,
+        (true, true) => 1.0,
+        // "What" may ask for anything, and a plain statement for nothing in particular.
+        (true, false) | (false, true) => 0.3,
+        (false, false) => 0.0,
+    }
+}
+
+impl Asks {
+    /// Whether an answer to this answers nothing else.
+    fn is_definite(self) -> bool {
+        matches!(self, Self::Person | Self::Moment | Self::Place | Self::Reason | Self::Way | Self::Amount)
     }
 }
 
@@ -64,7 +73,7 @@ fn of_what(words: &[Word], next: &str) -> Asks {
     let noun = |nouns: &[&str], after: &[&str]| {
         words.windows(2).any(|two| nouns.contains(&&*two[0].lower) && after.contains(&&*two[1].lower))
     };
-    if noun(&["way", "ways", "steps", "method", "methods", "tips", "trick"], &["to", "of", "for"]) {
+    if noun(&["way", "ways", "steps", "method", "methods", "tips", "trick"], &["to", "of", "for", "do", "should", "can"]) {
         Asks::Way
     } else if noun(&["reason", "reasons", "cause", "causes"], &["for", "of", "why", "behind", "that"]) {
         Asks::Reason
