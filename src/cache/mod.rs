@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod background;
 mod entry;
 mod index;
 mod partitions;
@@ -16,7 +17,7 @@ pub mod policy;
 pub mod scope;
 
 pub use entry::{Entry, Place};
-pub use index::{Flat, Id, VectorIndex};
+pub use index::{Build, Built, Flat, Id, Layered, Replaced, VectorIndex};
 pub use policy::{CachePlan, Wish};
 
 use partitions::Partitions;

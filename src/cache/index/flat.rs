@@ -64,12 +64,12 @@ impl Block {
         self.scales[at] = planes.scale;
     }
 
-    /// Offers all that may be among the best. What is passed over cannot be: see [`Planes::most_left_out`].
+    /// Offers all that may be among the best and is live.
     fn search(&self, query: &Planes, best: &mut Best, live: &impl Fn(Id) -> bool) {
         let mut sums = [0; BLOCK];
         products(&query.coarse, &self.coarse, &mut sums);
         for (at, (&scale, sum)) in self.scales.iter().zip(sums).enumerate() {
-            if query.coarse_similarity(sum, scale) + query.most_left_out(scale) > best.worst() && live(self.ids[at]) {
+            if query.most(sum, scale) > best.worst() && live(self.ids[at]) {
                 best.offer(self.ids[at], query.similarity(&self.coarse[at], &self.fine[at], scale));
             }
         }
@@ -96,7 +96,37 @@ impl Flat {
         self.blocks.iter().for_each(|block| block.search(query, best, &live));
     }
 
-    #[cfg(test)]
+    /// The vector at a place, as far as the coarse plane says.
+    pub(super) fn coarse(&self, place: u32) -> (&Plane, Scale) {
+        let (block, at) = self.at(place);
+        (&block.coarse[at], block.scales[at])
+    }
+
+    /// Offers the vector at a place.
+    pub(super) fn offer(&self, place: u32, query: &Planes, best: &mut Best) {
+        let (block, at) = self.at(place);
+        best.offer(block.ids[at], query.similarity(&block.coarse[at], &block.fine[at], block.scales[at]));
+    }
+
+    /// Whose vector is at a place.
+    pub(super) fn id(&self, place: u32) -> Id {
+        let (block, at) = self.at(place);
+        block.ids[at]
+    }
+
+    fn at(&self, place: u32) -> (&Block, usize) {
+        (&self.blocks[place as usize / BLOCK], place as usize % BLOCK)
+    }
+
+    pub(super) fn contains(&self, id: Id) -> bool {
+        self.places.contains_key(&id)
+    }
+
+    /// All places, in order.
+    pub(super) fn places(&self) -> impl Iterator<Item = u32> {
+        (0..).take(self.places.len())
+    }
+
     /// Everything, in the order of the places.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Id, Planes)> {
         self.blocks.iter().flat_map(|block| (0..block.ids.len()).map(|at| (block.ids[at], block.planes(at))))

@@ -1,12 +1,17 @@
 //! Nearest vectors of one partition.
+//!
+//! [`Flat`] compares all of them, one by one. [`Layered`] does so too while it is small, and puts a graph over what is there when it is large.
 
 use std::fmt;
 
 mod flat;
+mod graph;
+mod layered;
 mod planes;
 mod simd;
 
 pub use flat::Flat;
+pub use layered::{Build, Built, Layered, Replaced};
 
 /// Names an entry within its index.
 pub type Id = u64;
