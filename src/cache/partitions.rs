@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
@@ -41,7 +42,7 @@ impl Shared {
 /// All partitions. The map is locked for a look, never while a partition is searched.
 #[derive(Debug)]
 pub(super) struct Partitions {
-    partitions: Mutex<HashMap<Key, Arc<Shared>>>,
+    open: Mutex<HashMap<Key, Arc<Shared>>>,
     next: AtomicU64,
     background: Background,
     fresh: fn() -> Layered,
@@ -56,7 +57,7 @@ impl Default for Partitions {
 impl Partitions {
     /// No partitions yet; each begins with a `fresh` index.
     fn with(fresh: fn() -> Layered) -> Self {
-        Self { partitions: Mutex::default(), next: AtomicU64::default(), background: Background::default(), fresh }
+        Self { open: Mutex::default(), next: AtomicU64::default(), background: Background::default(), fresh }
     }
 
     /// A name that no vector has had before.
@@ -112,12 +113,12 @@ impl Partitions {
 
     /// How many vectors there are.
     pub(super) fn len(&self) -> usize {
-        let partitions: Vec<_> = self.map().values().cloned().collect();
-        partitions.iter().map(|partition| partition.read().index.len()).sum()
+        let all: Vec<_> = self.map().values().cloned().collect();
+        all.iter().map(|shared| shared.read().index.len()).sum()
     }
 
     fn map(&self) -> MutexGuard<'_, HashMap<Key, Arc<Shared>>> {
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find(&self, partition: &Key) -> Option<Arc<Shared>> {
@@ -137,13 +138,13 @@ impl Partitions {
             return;
         }
         partition.closed = true;
-        let sealed = partition.index.is_sealed();
-        drop(partition);
-        let shared = found.remove();
-        drop(map);
-        if sealed {
-            self.background.run(move || drop(shared));
+        // A graph takes a while to free, and the partition itself must go now: that ends a build that is running for it.
+        if partition.index.is_sealed() {
+            let index = mem::replace(&mut partition.index, (self.fresh)());
+            self.background.run(move || drop(index));
         }
+        drop(partition);
+        found.remove();
     }
 
     /// Builds a graph if one is due. The map does not wait for it, nor does the partition, which may even go meanwhile.
@@ -151,9 +152,9 @@ impl Partitions {
         if !partition.index.due() {
             return;
         }
-        let (build, shared) = (partition.index.seal(), Arc::downgrade(shared));
+        let (sealed, shared) = (partition.index.seal(), Arc::downgrade(shared));
         self.background.run(move || {
-            let built = build.run(|| shared.strong_count() > 0);
+            let built = sealed.run(|| shared.strong_count() > 0);
             if let Some(shared) = shared.upgrade() {
                 let replaced = shared.write().index.install(built);
                 // The lock is open again, and freeing the memory of a graph takes a while.
@@ -244,10 +245,10 @@ mod tests {
         let gone = Arc::downgrade(&partitions.find(&key(0)).unwrap());
         (0..LARGE).for_each(|id| partitions.remove(place(id)));
         assert!(partitions.map().is_empty());
+        assert!(gone.upgrade().is_none(), "the build is told that nobody wants it");
         add(&partitions, 500..501);
         drop(hold);
         partitions.background.finish();
-        assert!(gone.upgrade().is_none());
         assert_eq!((found(&partitions, 500), partitions.len()), (Some(key(500)), 1));
     }
 
@@ -285,7 +286,9 @@ mod tests {
                     })
                 })
                 .collect();
-            writers.into_iter().for_each(|writer| writer.join().unwrap());
+            for writer in writers {
+                writer.join().unwrap();
+            }
             partitions.background.finish();
             done.store(true, Ordering::Release);
         });
@@ -309,7 +312,9 @@ mod tests {
                 }
             })
         });
-        threads.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads.collect::<Vec<_>>() {
+            thread.join().unwrap();
+        }
         assert!(partitions.map().is_empty());
     }
 

@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_removed_vector_of_a_full_block_is_overwritten_by_the_last_of_another() {
         let mut flat = Flat::default();
-        for id in 0..BLOCK as u64 + 1 {
+        for id in 0..=BLOCK as u64 {
             flat.insert(id, &conformance::vector(id));
         }
         assert!(flat.remove(3) && flat.blocks.len() == 1 && flat.len() == BLOCK);

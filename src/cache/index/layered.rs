@@ -10,7 +10,8 @@ use std::{collections::HashSet, mem, sync::Arc};
 
 use super::{Best, Id, VectorIndex, flat::Flat, graph::Graph, planes::Planes};
 
-/// Entries from which on a graph is searched faster than they are scanned, by the bench of the index; below it only costs memory.
+/// Entries of the flat part from which on it is sealed and linked. By the bench of the index a graph is searched faster than its entries are scanned
+/// from about 50,000 on, but takes twice the memory; and the flat part is scanned beside the graph, so this also bounds what it adds.
 const LARGE: usize = 65_536;
 
 /// Among so many entries of a sealed layer, one that is dead is too many: they are in the way of the live ones, and in memory.
@@ -106,8 +107,9 @@ impl Build {
     pub fn run(self, wanted: impl Fn() -> bool) -> Built {
         let mut entries = Flat::default();
         for layer in &self.layers {
-            let all = layer.generation.entries.iter();
-            all.filter(|(id, _)| layer.live(*id)).for_each(|(id, planes)| entries.put(id, planes));
+            for (id, planes) in layer.generation.entries.iter().filter(|&(id, _)| layer.live(id)) {
+                entries.put(id, planes);
+            }
         }
         let entries = Arc::new(entries);
         let graph = if entries.len() >= self.large { Graph::over(&entries, &wanted) } else { None };
@@ -141,7 +143,9 @@ impl Sealed {
         if near.len() < best.count {
             entries.search(query, best, |id| self.live(id));
         } else {
-            near.into_iter().for_each(|place| entries.offer(place, query, best));
+            for place in near {
+                entries.offer(place, query, best);
+            }
         }
     }
 }
@@ -241,7 +245,7 @@ mod tests {
     #[test]
     fn conforms_flat_and_in_layers() {
         conformance::holds(Layered::default());
-        conformance::holds(Eager(Layered::new(80)));
+        conformance::holds(Eager(Layered::new(150)));
     }
 
     #[test]
@@ -290,12 +294,12 @@ mod tests {
     #[test]
     fn copies_of_one_vector_all_live() {
         let mut index = Layered::new(50);
-        (0..150).for_each(|id| assert!(index.insert(id, &vector(1))));
+        (0..60).for_each(|id| assert!(index.insert(id, &vector(1))));
         rebuild(&mut index);
-        let mut found: Vec<Id> = index.nearest(&vector(1), 150).into_iter().map(|(id, _)| id).collect();
+        let mut found: Vec<Id> = index.nearest(&vector(1), 60).into_iter().map(|(id, _)| id).collect();
         found.sort_unstable();
-        assert!(found.into_iter().eq(0..150));
-        for id in 0..149 {
+        assert!(found.into_iter().eq(0..60));
+        for id in 0..59 {
             assert!(index.remove(id));
             assert!(index.nearest(&vector(1), 1).first().is_some_and(|&(found, similarity)| found > id && similarity > 0.999));
         }
@@ -303,11 +307,11 @@ mod tests {
 
     #[test]
     fn copies_among_others_are_found_when_those_in_view_are_dead() {
-        let mut index = filled(50, 150);
-        (1000..1140).for_each(|id| assert!(index.insert(id, &vector(1))));
+        let mut index = filled(20, 80);
+        (1000..1132).for_each(|id| assert!(index.insert(id, &vector(1))));
         rebuild(&mut index);
         assert!(graph(&index).is_some());
-        for id in 1000..1140 {
+        for id in 1000..1132 {
             assert_eq!(index.nearest(&vector(1), 3).len(), 3);
             assert!(index.nearest(&vector(1), 1)[0].1 > 0.999 && index.remove(id));
         }
@@ -332,17 +336,17 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            12 => (0_u64..80).prop_map(Step::Insert),
-            6 => (0_u64..80).prop_map(Step::Remove),
+            12 => (0_u64..50).prop_map(Step::Insert),
+            6 => (0_u64..50).prop_map(Step::Remove),
             1 => Just(Step::Seal),
             1 => Just(Step::Install),
         ]
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
-        fn whatever_happens_it_finds_what_the_flat_index_finds(steps in prop::collection::vec(step(), 1..160)) {
+        fn whatever_happens_it_finds_what_the_flat_index_finds(steps in prop::collection::vec(step(), 1..100)) {
             let (mut index, mut oracle, mut build) = (Layered::new(20), Flat::default(), None);
             for (seed, step) in (1000..).zip(steps) {
                 match step {

@@ -54,13 +54,13 @@ impl Planes {
         }
         let largest = vector.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
         let unit = f64::from(largest) / 127.0;
-        let units = vector.map(|number| (f64::from(number) / unit) as f32);
+        let units = vector.map(|number| single(f64::from(number) / unit));
         let coarse = Plane(units.map(rounded));
         let mut fine = Plane([0; DIMENSIONS]);
         for ((fine, units), &coarse) in fine.0.iter_mut().zip(units).zip(&coarse.0) {
             *fine = rounded((units - f32::from(coarse)) * FINER);
         }
-        let step = (unit / length) as f32;
+        let step = single(unit / length);
         let rest = step / FINER * (product(&fine, &fine) as f32).sqrt();
         Some(Self { coarse, fine, scale: Scale { step, rest } })
     }
@@ -81,6 +81,11 @@ impl Planes {
         let small = product(&self.fine, fine) as f32;
         (whole + (mixed + small / FINER) / FINER) * (self.scale.step * scale.step)
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "half the digits are enough, and it is given nothing larger than 127")]
+fn single(number: f64) -> f32 {
+    number as f32
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "it is given numbers from -127 to 127")]

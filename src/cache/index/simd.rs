@@ -60,6 +60,8 @@ mod tests {
     use super::*;
     use crate::embed::DIMENSIONS;
 
+    type Way<'a> = &'a dyn Fn(&Plane, &[Plane], &mut [i32]);
+
     fn planes() -> impl Strategy<Value = Vec<Plane>> {
         let plane = prop::collection::vec(-127_i8..=127, DIMENSIONS).prop_map(|numbers| Plane(numbers.try_into().unwrap()));
         prop::collection::vec(plane, 1..4)
@@ -68,7 +70,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_set_of_instructions_gives_the_same_sums(planes in planes()) {
-            let by = |way: &dyn Fn(&Plane, &[Plane], &mut [i32])| {
+            let by = |way: Way<'_>| {
                 let mut sums = vec![0; planes.len()];
                 way(&planes[0], &planes, &mut sums);
                 sums
