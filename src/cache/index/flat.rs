@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     Best, Id, VectorIndex,
     planes::{Plane, Planes, Scale},
-    simd::products,
+    simd::{product, products},
 };
 
 /// Entries that lie together. What is scanned at once, and what stays empty at most when there are many.
@@ -102,10 +102,13 @@ impl Flat {
         (&block.coarse[at], block.scales[at])
     }
 
-    /// Offers the vector at a place.
+    /// Offers the vector at a place, if it may be among the best.
     pub(super) fn offer(&self, place: u32, query: &Planes, best: &mut Best) {
         let (block, at) = self.at(place);
-        best.offer(block.ids[at], query.similarity(&block.coarse[at], &block.fine[at], block.scales[at]));
+        let scale = block.scales[at];
+        if query.most(product(&query.coarse, &block.coarse[at]), scale) > best.worst() {
+            best.offer(block.ids[at], query.similarity(&block.coarse[at], &block.fine[at], scale));
+        }
     }
 
     /// Whose vector is at a place.

@@ -318,6 +318,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_alike_shares_a_point_until_it_is_crowded_and_is_found() {
+        let alike = |id: Id| -> Vec<f32> { vector(id % 3).iter().zip(vector(100 + id)).map(|(a, b)| a + 0.4 * b).collect() };
+        let mut index = Layered::new(20);
+        (0..210).for_each(|id| assert!(index.insert(id, &alike(id))));
+        rebuild(&mut index);
+        assert_eq!(graph(&index).map(Graph::points), Some(6), "64 of 70 and 6 of 70, three times");
+        assert!((0..210).step_by(5).all(|id| index.nearest(&alike(id), 1)[0].0 == id));
+    }
+
+    #[test]
     fn a_build_that_nobody_wants_ends_without_a_graph() {
         let mut index = filled(20, 30);
         let built = index.seal().run(|| false);
