@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod background;
 mod entry;
 pub mod flight;
 mod index;
@@ -25,7 +26,7 @@ pub mod store;
 pub mod verify;
 
 pub use entry::{About, Asked, Cost, Entry, Place};
-pub use index::{Flat, Id, VectorIndex};
+pub use index::{Build, Built, Flat, Id, Layered, Replaced, VectorIndex};
 pub use policy::{CachePlan, Fate, Wish};
 pub use semantic::{Candidate, Question, Semantic};
 

@@ -1,17 +1,25 @@
 //! Nearest vectors of one partition.
+//!
+//! [`Flat`] compares all of them, one by one. [`Layered`] does so too while it is small, and puts a graph over what is there when it is large.
 
 use std::fmt;
 
 mod flat;
+mod graph;
+mod layered;
+mod planes;
+mod simd;
 
 pub use flat::Flat;
+pub use layered::{Build, Built, Layered, Replaced};
 
 /// Names an entry within its index.
 pub type Id = u64;
 
 /// A set of vectors of length 1, asked for those nearest to another. The flat index is the oracle for every other.
 pub trait VectorIndex: Send + Sync + fmt::Debug {
-    /// Adds a vector; one that is not finite is refused with `false`.
+    /// Adds a vector, or gives an id a new one. A vector is refused with `false` that has the wrong number of dimensions, a number that is
+    /// not finite, or no length.
     fn insert(&mut self, id: Id, vector: &[f32]) -> bool;
 
     /// Takes a vector out; `false` if it was not there.
@@ -25,6 +33,36 @@ pub trait VectorIndex: Send + Sync + fmt::Debug {
 
     /// Whether there are none.
     fn is_empty(&self) -> bool;
+}
+
+/// The nearest so far, nearest first.
+#[derive(Debug)]
+struct Best {
+    count: usize,
+    found: Vec<(Id, f32)>,
+}
+
+impl Best {
+    fn new(count: usize) -> Self {
+        Self { count, found: Vec::with_capacity(count + 1) }
+    }
+
+    /// What is not more similar than this is not among them.
+    fn worst(&self) -> f32 {
+        match self.found.last() {
+            Some(&(_, worst)) if self.found.len() == self.count => worst,
+            _ if self.count == 0 => f32::INFINITY,
+            _ => f32::NEG_INFINITY,
+        }
+    }
+
+    fn offer(&mut self, id: Id, similarity: f32) {
+        if similarity > self.worst() {
+            let rank = self.found.partition_point(|&(_, better)| better >= similarity);
+            self.found.insert(rank, (id, similarity));
+            self.found.truncate(self.count);
+        }
+    }
 }
 
 #[cfg(test)]
