@@ -88,7 +88,7 @@ fn findings(file: &Path) -> ExitCode {
     let mut out = io::stdout().lock();
     let header = Check::ALL.map(Check::as_str).join(",");
     writeln!(out, "same,group,cosine,{header}").unwrap();
-    for judged in judge(rows(file)) {
+    for judged in judge(&rows(file)) {
         let found = judged.verdict.found.map(|found| format!("{found:.4}")).join(",");
         writeln!(out, "{},{},{:.5},{found}", u8::from(judged.same), judged.group.replace(',', ";"), judged.cosine).unwrap();
     }
@@ -102,7 +102,7 @@ fn tables() -> ExitCode {
     };
     let shipped = shipped();
     for set in ["traps", "numbers", "qqp"] {
-        let judged = judge(rows(&folder.join(format!("pairs/{set}.jsonl"))));
+        let judged = judge(&rows(&folder.join(format!("pairs/{set}.jsonl"))));
         println!("\n# {set}: {} pairs, {} same", judged.len(), judged.iter().filter(|pair| pair.same).count());
         curve("cosine alone", &judged, |pair| Verdict::unverified(pair.cosine));
         curve("with checks", &judged, |pair| pair.verdict);
@@ -127,7 +127,7 @@ fn rows(file: &Path) -> Vec<Row> {
 }
 
 /// Every pair through the decision; each distinct text is embedded once.
-fn judge(rows: Vec<Row>) -> Vec<Judged> {
+fn judge(rows: &[Row]) -> Vec<Judged> {
     let texts: Vec<&str> = rows
         .iter()
         .flat_map(|row| [row.a.as_str(), row.b.as_str()])

@@ -23,6 +23,8 @@ use crate::{
 
 /// What an entry occupies beside its answer: keys, times, and its places in the maps.
 const OVERHEAD_BYTES: usize = 384;
+/// What a vector occupies in its index: two planes and its place.
+const VECTOR_BYTES: usize = 900;
 
 /// An answer, when it was given, and how long it may be served.
 #[derive(Debug)]
@@ -139,7 +141,7 @@ impl Asked {
     }
 
     fn size(&self) -> usize {
-        crate::embed::DIMENSIONS * size_of::<f32>() + self.text.len() + self.tokens.size()
+        VECTOR_BYTES + self.text.len() + self.tokens.size()
     }
 }
 

@@ -8,6 +8,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 mod bundled;
 mod model;
 mod onnxruntime;
+mod planes;
 mod token_vectors;
 mod tokens;
 mod worker;
@@ -15,7 +16,8 @@ mod worker;
 pub use bundled::Bundled;
 pub use model::{DIMENSIONS, MAX_TOKENS, ModelFiles};
 pub use onnxruntime::{OnnxRuntime, find_library};
-pub use token_vectors::{TokenVectors, dot};
+pub use planes::{Plane, product, products};
+pub use token_vectors::TokenVectors;
 pub use worker::{Busy, Worker};
 
 /// Which engine computes the vectors.

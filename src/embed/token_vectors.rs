@@ -1,6 +1,6 @@
 //! The vectors of a prompt's tokens, small enough to keep: what aligns two prompts word by word.
 
-use super::{DIMENSIONS, Embedding};
+use super::{DIMENSIONS, Embedding, Plane, product};
 
 /// A longer prompt keeps no token vectors: by then the pooled vector says little about single words, and the space would be another answer's.
 const MAX_TOKENS: usize = 64;
@@ -10,7 +10,7 @@ const LEVELS: f32 = 127.0;
 /// One direction a token, in `i8`, and where in the text each token stands.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TokenVectors {
-    numbers: Box<[i8]>,
+    directions: Box<[Plane]>,
     offsets: Box<[(u16, u16)]>,
     inverse_lengths: Box<[f32]>,
 }
@@ -25,13 +25,13 @@ impl TokenVectors {
             return Self::default();
         };
         let vectors = embedding.token_vectors.chunks_exact(DIMENSIONS).skip(inner.start).take(offsets.len());
-        Self::new(vectors.flat_map(quantized).collect(), offsets)
+        Self::new(vectors.map(quantized).collect(), offsets)
     }
 
-    fn new(numbers: Box<[i8]>, offsets: Box<[(u16, u16)]>) -> Self {
-        let inverse = |vector: &[i8]| 1.0 / (dot(vector, vector) as f32).sqrt().max(1.0);
-        let inverse_lengths = numbers.chunks_exact(DIMENSIONS).map(inverse).collect();
-        Self { numbers, offsets, inverse_lengths }
+    fn new(directions: Box<[Plane]>, offsets: Box<[(u16, u16)]>) -> Self {
+        let inverse = |direction: &Plane| 1.0 / (product(direction, direction) as f32).sqrt().max(1.0);
+        let inverse_lengths = directions.iter().map(inverse).collect();
+        Self { directions, offsets, inverse_lengths }
     }
 
     /// Bytes of the text that each token stands for, begin and end.
@@ -39,19 +39,19 @@ impl TokenVectors {
         &self.offsets
     }
 
-    /// The direction of a token, not of length 1.
-    pub fn vector(&self, token: usize) -> &[i8] {
-        self.numbers.get(token * DIMENSIONS..(token + 1) * DIMENSIONS).unwrap_or_default()
+    /// The direction of each token, not of length 1.
+    pub fn directions(&self) -> &[Plane] {
+        &self.directions
     }
 
-    /// What makes a token's direction one of length 1.
-    pub fn inverse_length(&self, token: usize) -> f32 {
-        self.inverse_lengths.get(token).copied().unwrap_or_default()
+    /// What makes each direction one of length 1.
+    pub fn inverse_lengths(&self) -> &[f32] {
+        &self.inverse_lengths
     }
 
     /// Bytes that it occupies.
     pub fn size(&self) -> usize {
-        self.numbers.len() + size_of_val(&*self.offsets) + size_of_val(&*self.inverse_lengths)
+        size_of_val(&*self.directions) + size_of_val(&*self.offsets) + size_of_val(&*self.inverse_lengths)
     }
 
     /// For a store: the number of tokens, then offsets and numbers, little-endian.
@@ -61,7 +61,7 @@ impl TokenVectors {
             bytes.extend(begin.to_le_bytes());
             bytes.extend(end.to_le_bytes());
         }
-        bytes.extend(self.numbers.iter().map(|number| number.cast_unsigned()));
+        bytes.extend(self.directions.iter().flat_map(|direction| direction.0).map(i8::cast_unsigned));
         bytes
     }
 
@@ -75,24 +75,22 @@ impl TokenVectors {
         let (offsets, numbers) = bytes.split_at(tokens * size_of::<(u16, u16)>());
         let offset = |pair: &[u8]| (u16::from_le_bytes([pair[0], pair[1]]), u16::from_le_bytes([pair[2], pair[3]]));
         let offsets = offsets.chunks_exact(size_of::<(u16, u16)>()).map(offset).collect();
-        Some(Self::new(numbers.iter().map(|byte| byte.cast_signed()).collect(), offsets))
+        let direction = |bytes: &[u8; DIMENSIONS]| Plane(bytes.map(u8::cast_signed));
+        Some(Self::new(numbers.as_chunks().0.iter().map(direction).collect(), offsets))
     }
-}
-
-/// The sum of the products of two directions.
-pub fn dot(one: &[i8], other: &[i8]) -> i32 {
-    one.iter().zip(other).map(|(&one, &other)| i32::from(one) * i32::from(other)).sum()
 }
 
 fn small((begin, end): (u32, u32)) -> Option<(u16, u16)> {
     Some((u16::try_from(begin).ok()?, u16::try_from(end).ok()?))
 }
 
-fn quantized(vector: &[f32]) -> impl Iterator<Item = i8> {
+fn quantized(vector: &[f32]) -> Plane {
     // The longest component takes the whole range.
     let peak = vector.iter().fold(f32::MIN_POSITIVE, |peak, number| peak.max(number.abs()));
+    let mut plane = Plane([0; DIMENSIONS]);
     #[expect(clippy::cast_possible_truncation, reason = "the range is -127 to 127; what is not a number becomes 0")]
-    vector.iter().map(move |number| (number / peak * LEVELS).round() as i8)
+    plane.0.iter_mut().zip(vector).for_each(|(small, number)| *small = (number / peak * LEVELS).round() as i8);
+    plane
 }
 
 #[cfg(test)]
@@ -120,7 +118,7 @@ mod tests {
         let kept = TokenVectors::of(&embedding);
         let sent = &embedding.token_vectors[2 * DIMENSIONS..3 * DIMENSIONS];
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-        let back: Vec<f32> = kept.vector(1).iter().map(|&number| f32::from(number)).collect();
+        let back: Vec<f32> = kept.directions()[1].0.iter().map(|&number| f32::from(number)).collect();
         let cosine = dot(sent, &back) / (dot(sent, sent) * dot(&back, &back)).sqrt();
         assert!(cosine > 0.9999, "{cosine}");
     }

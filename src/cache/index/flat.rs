@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use super::{
     Best, Id, VectorIndex,
-    planes::{Plane, Planes, Scale},
-    simd::{product, products},
+    planes::{Planes, Scale},
 };
+use crate::embed::{Plane, product, products};
 
 /// Entries that lie together. What is scanned at once, and what stays empty at most when there are many.
 const BLOCK: usize = 1024;

@@ -19,9 +19,9 @@ use hnsw_rs::prelude::{Distance, Hnsw};
 use super::{
     VectorIndex as _,
     flat::Flat,
-    planes::{Plane, Planes, Scale},
-    simd::product,
+    planes::{Planes, Scale},
 };
+use crate::embed::{Plane, product};
 
 /// Links of a point, of which it may have twice as many in the one layer. More cost memory, fewer lose entries.
 const LINKS: usize = 16;

@@ -8,7 +8,6 @@ mod flat;
 mod graph;
 mod layered;
 mod planes;
-mod simd;
 
 pub use flat::Flat;
 pub use layered::{Build, Built, Layered, Replaced};

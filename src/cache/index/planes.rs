@@ -3,8 +3,7 @@
 //! A number of a vector of length 1 is `step * (coarse + fine / FINER)`, where `step` is a 127th of the largest. The cosine of two such
 //! vectors is off by some 1e-6, and the planes take half the bytes of the `f32` numbers, which therefore need not be kept.
 
-use super::simd::product;
-use crate::embed::DIMENSIONS;
+use crate::embed::{DIMENSIONS, Plane, product};
 
 /// Units of the fine plane in one of the coarse: what rounding leaves, half a unit at most, becomes 127 at most.
 const FINER: f32 = 254.0;
@@ -14,11 +13,6 @@ const LENGTH: f32 = 1.001;
 
 /// More than the arithmetic of a similarity rounds away.
 const ROUNDING: f32 = 1e-6;
-
-/// Numbers from -127 to 127. It begins where a cache line does, so that no load crosses two.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[repr(align(64))]
-pub(super) struct Plane(pub(super) [i8; DIMENSIONS]);
 
 /// What turns the numbers of a vector's planes back.
 #[derive(Debug, Clone, Copy, PartialEq)]

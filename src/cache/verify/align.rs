@@ -4,7 +4,7 @@ use super::{
     lexicon,
     reading::{Kind, Reading, Word},
 };
-use crate::embed::{TokenVectors, dot};
+use crate::embed::{TokenVectors, products};
 
 /// One of two prompts.
 #[derive(Debug, Clone, Copy)]
@@ -132,16 +132,17 @@ impl<'p> Pair<'p> {
 
 /// For each token of both sides, the cosine to the nearest of the other side.
 fn reach([one, other]: [Side<'_>; 2]) -> [Vec<f32>; 2] {
-    let (ones, others) = (one.tokens.offsets().len(), other.tokens.offsets().len());
-    let mut best = [vec![-1.0_f32; ones], vec![-1.0_f32; others]];
-    if ones == 0 || others == 0 {
+    let (ones, others) = (one.tokens.directions(), other.tokens.directions());
+    if ones.is_empty() || others.is_empty() {
         return Default::default();
     }
-    for at in 0..ones {
-        for to in 0..others {
-            let near = dot(one.tokens.vector(at), other.tokens.vector(to)) as f32
-                * one.tokens.inverse_length(at)
-                * other.tokens.inverse_length(to);
+    let mut best = [vec![-1.0_f32; ones.len()], vec![-1.0_f32; others.len()]];
+    let mut sums = vec![0; others.len()];
+    let (scales, other_scales) = (one.tokens.inverse_lengths(), other.tokens.inverse_lengths());
+    for (at, direction) in ones.iter().enumerate() {
+        products(direction, others, &mut sums);
+        for (to, (&sum, scale)) in sums.iter().zip(other_scales).enumerate() {
+            let near = sum as f32 * scales[at] * scale;
             best[0][at] = best[0][at].max(near);
             best[1][to] = best[1][to].max(near);
         }

@@ -1,13 +1,18 @@
-//! The inner loop of every search: sums of products of whole numbers, in the widest instructions that the CPU has.
+//! Vectors of small whole numbers, and the inner loop of every search and every comparison of tokens: sums of products of whole numbers, in the widest instructions that the CPU has.
 //!
 //! The loop is plain Rust. It is compiled once for each set of instructions, and the compiler makes the best of it. Whole numbers add up
 //! to the same sum in any order, so what is found does not depend on the CPU.
 
-use super::planes::Plane;
+use super::DIMENSIONS;
+
+/// Numbers from -127 to 127. It begins where a cache line does, so that no load crosses two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(align(64))]
+pub struct Plane(pub [i8; DIMENSIONS]);
 
 /// The product of `query` with each of `planes`, into as many `sums`.
 #[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "what the CPU can do is known only at run time"))]
-pub(super) fn products(query: &Plane, planes: &[Plane], sums: &mut [i32]) {
+pub fn products(query: &Plane, planes: &[Plane], sums: &mut [i32]) {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
@@ -23,7 +28,7 @@ pub(super) fn products(query: &Plane, planes: &[Plane], sums: &mut [i32]) {
 }
 
 /// The product of two planes.
-pub(super) fn product(a: &Plane, b: &Plane) -> i32 {
+pub fn product(a: &Plane, b: &Plane) -> i32 {
     let mut sum = [0];
     products(a, std::slice::from_ref(b), &mut sum);
     sum[0]
@@ -40,7 +45,7 @@ fn plain(query: &Plane, planes: &[Plane], sums: &mut [i32]) {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{super::planes::Plane, plain};
+    use super::{Plane, plain};
 
     #[target_feature(enable = "avx512bw,avx512vl")]
     pub(super) fn avx512(query: &Plane, planes: &[Plane], sums: &mut [i32]) {
@@ -58,7 +63,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::embed::DIMENSIONS;
 
     type Way<'a> = &'a dyn Fn(&Plane, &[Plane], &mut [i32]);
 
