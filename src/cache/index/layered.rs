@@ -11,7 +11,7 @@ use std::{collections::HashSet, mem, sync::Arc};
 use super::{Best, Id, VectorIndex, flat::Flat, graph::Graph, planes::Planes};
 
 /// Entries of the flat part from which on it is sealed and linked. By the bench of the index a graph is searched faster than its entries are scanned
-/// from about 50,000 on, but takes twice the memory; and the flat part is scanned beside the graph, so this also bounds what it adds.
+/// from about 50,000 on, but takes up to twice the memory; and the flat part is scanned beside the graph, so this also bounds what it adds.
 const LARGE: usize = 65_536;
 
 /// Among so many entries of a sealed layer, one that is dead is too many: they are in the way of the live ones, and in memory.
