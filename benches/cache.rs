@@ -1,4 +1,4 @@
-//! What a hit costs: the same request again, and a request that means the same among 10,000 entries.
+//! What a hit costs: the same request again, and a request that means the same among 10,000 entries; what a miss costs, and what one verification does.
 //!
 //! `cargo bench --bench cache`. Each lookup takes the way of a request, from the bytes of its body through the input gate to an answer
 //! that the output gate has let pass. Beside the semantic hit stands the embedding alone: the difference is what the rest of the cache
@@ -12,9 +12,12 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use futures_util::FutureExt as _;
 use lockgate::{
-    cache::{Cache, CachePlan, Exact, Lookup, Mode, Semantic, Settings, Wish},
+    cache::{
+        Cache, CachePlan, Exact, Lookup, Mode, Semantic, Settings, Wish,
+        verify::{Pair, Reading, Side, Stances, verify},
+    },
     config::environment,
-    embed::{self, Embedder, EngineChoice, Fingerprint, Worker},
+    embed::{self, Embedder, EngineChoice, Fingerprint, TokenVectors, Worker},
     exchange::{CacheStatus, Exchange, Tenant},
     guard::{self, Clearing, InputGate, OutputGate, Screening, rules::load},
     wire::{Endpoint, Request, response::Response},
@@ -124,7 +127,7 @@ impl House {
         let settings = Settings {
             mode: Mode::Semantic,
             threshold: 0.9,
-            stances: lockgate::cache::verify::Stances::default(),
+            stances: Stances::default(),
             ttl: Duration::from_hours(24),
             max_bytes: 256 << 20,
             max_entries: 1 << 20,
@@ -222,6 +225,58 @@ fn main() {
     group.bench_function(format!("hit among {ENTRIES}"), |bencher| {
         bencher.iter(|| house.runtime.block_on(house.hit(alike.clone(), CacheStatus::SemanticHit)));
     });
+    let far = body("Why do cats purr when they sleep?");
+    group.bench_function("embedding of a miss alone", |bencher| {
+        let text = "Why do cats purr when they sleep?".to_owned();
+        bencher
+            .iter(|| house.runtime.block_on(house.worker.embed(text.clone(), |_, embedding| embedding.vector)).unwrap().unwrap());
+    });
+    group.bench_function(format!("miss among {ENTRIES}"), |bencher| {
+        bencher.iter(|| house.runtime.block_on(house.lookup(far.clone(), &Wish::default())).0);
+    });
     group.finish();
+    verification(&mut criterion, &*house.engine);
     criterion.final_summary();
+}
+
+/// One candidate, with and without taking the question apart, which is done once for all candidates.
+fn verification(criterion: &mut Criterion, engine: &dyn Embedder) {
+    let mut group = criterion.benchmark_group("verification");
+    for (name, one, other) in PAIRS {
+        let (one, other) = (Asked::read(engine, one), Asked::read(engine, other));
+        let name = format!("{name}, {} and {} tokens", one.tokens.offsets().len(), other.tokens.offsets().len());
+        group.bench_function(&name, |bencher| {
+            bencher.iter(|| verify(0.95, &Pair::of(one.side(), other.side()), &Stances::default()));
+        });
+        group.bench_function(format!("{name}: taking it apart"), |bencher| bencher.iter(|| Reading::of(one.text)));
+    }
+    group.finish();
+}
+
+/// A short pair and one of 32 tokens a side, each with one word changed.
+const PAIRS: [(&str, &str, &str); 2] = [
+    ("short", "How do I cancel the subscription of my bank?", "How can I cancel the contract of my bank?"),
+    (
+        "long",
+        "Which documents does a student from another country have to bring along when she applies for a place in the dormitory of our university, and where does she hand them in?",
+        "Which documents does a student from another country have to bring along when she asks for a place in the dormitory of our university, and where can she hand them in?",
+    ),
+];
+
+/// A text as an entry keeps it.
+struct Asked {
+    text: &'static str,
+    reading: Reading,
+    tokens: TokenVectors,
+}
+
+impl Asked {
+    fn read(engine: &dyn Embedder, text: &'static str) -> Self {
+        let tokens = TokenVectors::of(&engine.embed(text).unwrap());
+        Self { text, reading: Reading::of(text), tokens }
+    }
+
+    fn side(&self) -> Side<'_> {
+        Side { reading: &self.reading, tokens: &self.tokens }
+    }
 }

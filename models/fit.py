@@ -32,8 +32,9 @@ ZONE = 0.75
 # Steepness of the logistic curve in cosine: what the similarity itself says, held fixed so that easy sets cannot flatten it.
 SLOPE = 90.0
 RIDGE = 0.3
-# What a check with a veto weighs at least once an operator takes its veto away: the fit has seen no pair that it would have refused.
+# What a check that finds all or nothing weighs once an operator takes its veto away: the fit has seen no pair that it refused.
 LEAST = 0.15
+ALL_OR_NOTHING = ("numbers", "literals", "negation", "opposites", "arguments", "people")
 # Templates are cleaner than people's questions, so they count less.
 SHARE = {"banking77": 1.0, "clinc150": 1.0, "traps": 1.0, "templates": 0.25}
 NEIGHBOURS = 3
@@ -115,7 +116,7 @@ def fit(names, sets):
 
 def finished(names, weights):
     """What was never seen to weigh still does when its veto is taken away."""
-    least = [LEAST if name in VETOES else 0.0 for name in names]
+    least = [LEAST if name in ALL_OR_NOTHING else 0.0 for name in names]
     return np.round(np.maximum(weights, least), 3)
 
 

@@ -27,6 +27,7 @@ mod endpoints;
 mod flights;
 mod guard;
 mod headers;
+mod meaning;
 mod operations;
 mod persistence;
 mod process;
