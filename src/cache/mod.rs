@@ -12,23 +12,35 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod differences;
 mod entry;
 pub mod flight;
 mod index;
+mod inspect;
 mod partitions;
 pub mod policy;
+mod purge;
 mod restore;
 pub mod scope;
 pub mod store;
+mod transfer;
 pub mod verify;
+mod walk;
 
-pub use entry::{About, Asked, Cost, Entry, Place};
+pub use crate::exchange::Cost;
+pub use entry::{About, Asked, Entry, Place};
 pub use index::{Flat, Id, VectorIndex};
+pub use inspect::{Fate, Group, Neighbour, Neighbourhood, Seen, Stats};
 pub use policy::{CachePlan, Wish};
+pub use purge::{FalseHit, Purge, Selection};
+pub use transfer::{Export, Import, Imported};
 
+use differences::Differences;
 use partitions::Partitions;
 use scope::{Key, Scope};
 use store::Writer;
+
+use tokio::sync::watch;
 
 use crate::{
     clock,
@@ -86,6 +98,9 @@ pub struct Cache {
     partitions: Arc<Partitions>,
     semantic: Option<Semantic>,
     store: Option<Writer>,
+    /// Whether all that the store kept is in memory again, as far as there is room.
+    restored: Arc<watch::Sender<bool>>,
+    differences: Arc<Differences>,
     /// What the entries occupy; the map weighs them otherwise.
     bytes: Arc<AtomicU64>,
     max: Max,
@@ -217,12 +232,14 @@ impl Cache {
             .expire_after(PerEntry)
             .eviction_listener(listener)
             .build_with_hasher(KeyHash);
-        Self { entries, partitions, semantic, store: None, bytes, max }
+        let (restored, differences) = (Arc::new(watch::Sender::new(true)), Arc::default());
+        Self { entries, partitions, semantic, store: None, restored, differences, bytes, max }
     }
 
     /// The same cache, whose entries are kept in a store as well.
     #[must_use]
     pub fn kept_in(self, store: Option<Writer>) -> Self {
+        self.restored.send_replace(store.is_none());
         Self { store, ..self }
     }
 
@@ -308,6 +325,7 @@ impl Cache {
         exchange.cache = status;
         exchange.bypass = None;
         exchange.age = Some(entry.age());
+        (exchange.entry, exchange.cost) = (Some(entry.key), Some(entry.cost));
         if let Some(store) = &self.store {
             store.used(entry);
         }

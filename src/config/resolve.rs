@@ -1,13 +1,14 @@
 //! From the file as written to the settings of the rooms, section by section, with what no schema can judge.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::{cache, console, embed, guard, ingress, telemetry};
+use crate::{cache, console, embed, guard, ingress, ledger, telemetry};
 
 use super::{
     Config, defaults,
@@ -41,6 +42,7 @@ impl Resolver<'_> {
             store: self.store(&written.cache),
             embed: self.embed(&written.embedding),
             guard: self.guard(&written.guardrails),
+            ledger: self.ledger(&written.prices),
             telemetry: self.telemetry(&written.log),
         }
     }
@@ -206,6 +208,20 @@ impl Resolver<'_> {
             directory,
             overrides: written.rules.iter().map(|(id, action)| (id.clone(), overridden(action))).collect(),
         }
+    }
+
+    fn ledger(&mut self, prices: &BTreeMap<String, written::Price>) -> ledger::Settings {
+        for (model, price) in prices {
+            let at = format!("/prices/{}", model.replace('~', "~0").replace('/', "~1"));
+            if model.trim_end_matches('*').contains('*') || model.ends_with("**") {
+                self.refuse_key(&at, "has a `*` inside", "write the whole name, or its beginning and one `*` at the end");
+            }
+            if ![price.prompt, price.completion].iter().all(|price| price.is_finite() && *price >= 0.0) {
+                self.refuse(&at, "is no price", "write US dollars per million tokens, such as { prompt: 0.25, completion: 2 }");
+            }
+        }
+        let price = |price: &written::Price| ledger::Price { prompt: price.prompt, completion: price.completion };
+        ledger::Settings { prices: prices.iter().map(|(model, written)| (model.clone(), price(written))).collect() }
     }
 
     fn telemetry(&mut self, written: &written::Log) -> telemetry::Settings {
