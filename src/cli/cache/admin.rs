@@ -85,6 +85,8 @@ impl Admin {
         let value = body.ok().and_then(|body| serde_json::from_slice::<Value>(&body).ok());
         match value {
             Some(value) if is_success => Ok(value),
+            // The data port has no such path.
+            Some(value) if value["error"]["code"] == "unknown_endpoint" => Err(Refusal { message: self.stranger(), line: None }),
             Some(value) if value["error"]["message"].is_string() => Err(Refusal::of(&value["error"])),
             _ => Err(Refusal { message: self.stranger(), line: None }),
         }

@@ -58,10 +58,10 @@ pub(super) fn stats(value: &Value, color: bool) -> String {
     let (mut page, cache, saved) = (Page::new(color), &value["cache"], &value["saved"]);
     let facts = [
         ("entries", format!("{} in {}", number(&cache["entries"]), bytes(&cache["bytes"]))),
-        ("vectors", format!("{} in {} scopes", number(&cache["vectors"]), number(&cache["partitions"]))),
+        ("vectors", format!("{} in {}", number(&cache["vectors"]), counted(&cache["partitions"], "scope"))),
         ("on disk", store(&cache["store"])),
         ("threshold", format!("{:.4}", value["threshold"].as_f64().unwrap_or_default())),
-        ("reported", format!("{} pairs as different", number(&cache["differences"]))),
+        ("reported", format!("{} as different", counted(&cache["differences"], "pair"))),
         ("answered", format!("{} from the cache, {} by another's call", number(&saved["hits"]), number(&saved["followers"]))),
         ("saved", worth(saved)),
     ];
@@ -152,7 +152,7 @@ pub(super) fn show(value: &Value, color: bool) -> String {
         ("cost", cost),
         ("prompt", entry["prompt"].as_str().map_or_else(|| "not kept: it is compared field by field".to_owned(), safe)),
     ];
-    for (name, fact) in facts {
+    for (name, fact) in facts.into_iter().filter(|(_, fact)| !fact.is_empty()) {
         let name = page.styled(HEAD, &format!("{name:9}"));
         page.line(&format!("{name}  {fact}"));
     }
@@ -173,7 +173,7 @@ pub(super) fn purge(value: &Value, color: bool) -> String {
     let mut page = Page::new(color);
     let (acted, entries) = (value["acted"] == true, value["entries"].as_u64().unwrap_or_default());
     let what = if acted { "Purged" } else { "Would purge" };
-    page.line(&format!("{what} {} entries, {}.", number(&value["entries"]), bytes(&value["bytes"])));
+    page.line(&format!("{what} {}, {}.", entries_of(entries), bytes(&value["bytes"])));
     let rows: Vec<_> = list(&value["examples"])
         .map(|entry| {
             let age = duration(entry["age_s"].as_f64().unwrap_or_default());
@@ -206,7 +206,7 @@ pub(super) fn false_hit(value: &Value, color: bool) -> String {
 
 pub(super) fn import(value: &Value, color: bool) -> String {
     let mut page = Page::new(color);
-    page.line(&format!("Imported {} entries.", number(&value["imported"])));
+    page.line(&format!("Imported {}.", entries_of(value["imported"].as_u64().unwrap_or_default())));
     let others = [
         ("known", "are there already"),
         ("expired", "have expired"),
@@ -229,6 +229,16 @@ fn number(value: &Value) -> String {
     value.as_u64().unwrap_or_default().to_string()
 }
 
+/// So many of something.
+fn counted(count: &Value, what: &str) -> String {
+    if *count == 1 { format!("1 {what}") } else { format!("{} {what}s", number(count)) }
+}
+
+/// So many entries.
+pub(super) fn entries_of(count: u64) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
+}
+
 fn ratio(value: &Value, name: &str) -> f64 {
     value[name].as_f64().unwrap_or_default()
 }
@@ -240,7 +250,11 @@ fn bytes(value: &Value) -> String {
 fn duration(seconds: f64) -> String {
     let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     // Of a long time the small parts say nothing.
-    let round = if seconds < 10.0 { Duration::from_millis(100) } else { Duration::from_secs(1) };
+    let round = match seconds {
+        ..1.0 => Duration::from_millis(1),
+        ..10.0 => Duration::from_millis(100),
+        _ => Duration::from_secs(1),
+    };
     let rounds = duration.as_millis() / round.as_millis().max(1);
     let rounded = round.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
     humantime::format_duration(rounded).to_string()
@@ -298,6 +312,7 @@ mod tests {
     #[test]
     fn times_are_told_in_words() {
         assert_eq!((duration(0.0).as_str(), duration(1.26).as_str()), ("0s", "1s 200ms"));
+        assert_eq!(duration(0.0162), "16ms");
         assert_eq!(duration(93_784.0), "1day 2h 3m 4s");
     }
 }

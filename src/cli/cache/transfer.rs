@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::{
     Outcome,
     admin::{Admin, Refusal},
+    text,
 };
 
 /// Bytes of lines that are sent at once: small enough that a bar moves, and that an interruption loses little.
@@ -42,8 +43,8 @@ pub(super) async fn export(admin: &Admin, file: Option<&Path>) -> Outcome<String
     }
     to.flush().map_err(unwritten)?;
     bar.finish_and_clear();
-    let entries = lines.saturating_sub(1);
-    Ok(file.map_or_else(String::new, |file| format!("{entries} entries are in {}.\n", file.display())))
+    let entries = text::entries_of(lines.saturating_sub(1));
+    Ok(file.map_or_else(String::new, |file| format!("Wrote {entries} to {}.\n", file.display())))
 }
 
 /// Reads a file, or the input, and sends it part by part.
