@@ -211,7 +211,9 @@ impl Cache {
         match (found.pop(), found.pop()) {
             (Some(entry), None) => Ok(entry),
             (None, _) => {
-                let message = format!("No entry has the id `{id}`. It may have expired or been evicted; `lockgate cache lookup` finds others.");
+                let message = format!(
+                    "No entry has the id `{id}`. It may have expired or been evicted; `lockgate cache lookup` finds others."
+                );
                 Err(Error::new(Kind::UnknownEntry, message).param("id"))
             }
             (Some(_), Some(_)) => {
@@ -255,7 +257,9 @@ impl Cache {
         let unavailable = |message| Error::new(Kind::Unavailable, message);
         match tokio::time::timeout(PATIENCE, semantic.worker.embed(text, |embedding| embedding)).await {
             Ok(Ok(Ok(embedding))) => Ok(embedding),
-            Ok(Ok(Err(error))) => Err(unavailable("The text could not be embedded. Try again; the log has the reason.").because(error)),
+            Ok(Ok(Err(error))) => {
+                Err(unavailable("The text could not be embedded. Try again; the log has the reason.").because(error))
+            }
             Ok(Err(_)) | Err(_) => Err(unavailable("All embedding threads are busy. Try again.")),
         }
     }
@@ -320,7 +324,9 @@ fn groups(entries: &[Arc<Entry>]) -> (Vec<Group>, usize) {
         bytes,
     };
     let mut groups: Vec<Group> = groups.into_iter().map(group).collect();
-    groups.sort_by(|one, other| other.entries.cmp(&one.entries).then_with(|| (&one.tenant, &one.model).cmp(&(&other.tenant, &other.model))));
+    groups.sort_by(|one, other| {
+        other.entries.cmp(&one.entries).then_with(|| (&one.tenant, &one.model).cmp(&(&other.tenant, &other.model)))
+    });
     let more = groups.len().saturating_sub(GROUPS);
     groups.truncate(GROUPS);
     (groups, more)

@@ -143,7 +143,9 @@ impl Cache {
     ///
     /// `false` if they may still be on disk.
     async fn remove(&self, keys: Vec<Key>) -> bool {
-        keys.iter().for_each(|key| self.entries.invalidate(key));
+        for key in &keys {
+            self.entries.invalidate(key);
+        }
         match &self.store {
             Some(store) if !keys.is_empty() => store.changes(keys.into_iter().map(Change::Remove)).await,
             _ => true,

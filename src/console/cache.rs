@@ -27,9 +27,7 @@ const LINES: &str = "application/x-ndjson";
 pub(super) async fn answer(rooms: &Rooms, operation: &str, request: Request<Incoming>) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let is_get = parts.method == Method::GET;
-    let wrong_method = |right: &str| {
-        Err(Error::new(Kind::WrongMethod, format!("`/cache/{operation}` is called with {right}.")))
-    };
+    let wrong_method = |right: &str| Err(Error::new(Kind::WrongMethod, format!("`/cache/{operation}` is called with {right}.")));
     match (operation, &parts.method) {
         ("stats", &Method::GET) => stats(rooms).await,
         ("export", &Method::GET) => Ok(export(rooms.cache.export())),
@@ -56,7 +54,8 @@ pub(super) async fn answer(rooms: &Rooms, operation: &str, request: Request<Inco
 }
 
 fn told(what: &impl Serialize) -> Result<Response<Body>> {
-    let value = serde_json::to_value(what).map_err(|error| Error::new(Kind::Internal, "The answer cannot be told.").because(error))?;
+    let value =
+        serde_json::to_value(what).map_err(|error| Error::new(Kind::Internal, "The answer cannot be told.").because(error))?;
     Ok(egress::json(StatusCode::OK, &value))
 }
 
@@ -87,7 +86,8 @@ impl Selectors {
         let older_than = self.older_than.as_deref().map(age).transpose()?;
         let tenant = self.tenant.map(|tenant| tenant.to_ascii_lowercase());
         let text = self.text.map(|text| text.to_lowercase());
-        let selection = Selection { namespace: self.namespace, tenant, model: self.model, older_than, text, ..Selection::default() };
+        let selection =
+            Selection { namespace: self.namespace, tenant, model: self.model, older_than, text, ..Selection::default() };
         match self.id {
             Some(id) => selection.with_id(&id),
             None => Ok(selection),
@@ -118,7 +118,8 @@ struct Purge {
 async fn purge(rooms: &Rooms, asked: Purge) -> Result<Response<Body>> {
     let selection = asked.select.resolve()?;
     if selection == Selection::default() && !asked.all {
-        let message = "Nothing is selected. Give `select` an id, namespace, tenant, model, older_than or text, or set `all: true`.";
+        let message =
+            "Nothing is selected. Give `select` an id, namespace, tenant, model, older_than or text, or set `all: true`.";
         return Err(Error::new(Kind::InvalidRequest, message).param("select"));
     }
     let purge = rooms.cache.purge(&selection, asked.act).await?;
@@ -138,7 +139,11 @@ struct FalseHit {
 async fn false_hit(rooms: &Rooms, asked: FalseHit) -> Result<Response<Body>> {
     let screened = screened(rooms, &asked.text)?;
     let report = rooms.cache.false_hit(&asked.id, &screened).await?;
-    tracing::warn!(id = report.removed.id, remembered = report.remembered, "An operator reported a false hit; its entry is gone.");
+    tracing::warn!(
+        id = report.removed.id,
+        remembered = report.remembered,
+        "An operator reported a false hit; its entry is gone."
+    );
     told(&report)
 }
 
@@ -155,7 +160,7 @@ struct Lookup {
 async fn lookup(rooms: &Rooms, asked: Lookup) -> Result<Response<Body>> {
     let Lookup { text, tenant, namespace, model, endpoint } = asked;
     let endpoint = endpoint.as_deref().map(endpoint_of).transpose()?;
-    let among = Selectors { tenant, namespace, model, ..Selectors::default() }.resolve()?;
+    let among = Selectors { namespace, tenant, model, ..Selectors::default() }.resolve()?;
     let screened = screened(rooms, &text)?;
     told(&rooms.cache.neighbours(&screened, Selection { endpoint, ..among }, rooms.threshold).await?)
 }
@@ -201,7 +206,9 @@ async fn import(cache: &Cache, mut lines: Lines) -> Result<Response<Body>> {
         number += 1;
         let line = match lines.next().await {
             Ok(Some(line)) => line,
-            Ok(None) if number == 1 => return Err(Error::new(Kind::InvalidRequest, "The body is empty. Send what an export has given.")),
+            Ok(None) if number == 1 => {
+                return Err(Error::new(Kind::InvalidRequest, "The body is empty. Send what an export has given."));
+            }
             Ok(None) => break,
             Err(error) => return Err(stop(import, at(number, &error)).await),
         };

@@ -99,7 +99,9 @@ impl Console {
             return egress::error(&error);
         }
         match request.uri().path().strip_prefix("/cache/").map(str::to_owned) {
-            Some(operation) => cache::answer(&self.rooms, &operation, request).await.unwrap_or_else(|error| egress::error(&error)),
+            Some(operation) => {
+                cache::answer(&self.rooms, &operation, request).await.unwrap_or_else(|error| egress::error(&error))
+            }
             None => self.health(&request),
         }
     }
@@ -114,7 +116,9 @@ impl Console {
             "/readyz" => self.readyz(),
             "/metrics" => self.metrics(),
             path => {
-                let message = format!("There is no `{path}` here. Look at /livez, /readyz or /metrics; the admin port also has /cache/stats.");
+                let message = format!(
+                    "There is no `{path}` here. Look at /livez, /readyz or /metrics; the admin port also has /cache/stats."
+                );
                 egress::error(&Error::new(Kind::UnknownEndpoint, message))
             }
         }

@@ -162,10 +162,10 @@ impl Savings {
             seconds,
             usd: price.map_or(0.0, |price| price.of(usage.prompt_tokens, usage.completion_tokens)),
         };
-        let tenant = exchange.tenant_name.as_deref().map_or_else(
-            || exchange.tenant.to_string()[..TENANT_DIGITS].to_owned(),
-            str::to_owned,
-        );
+        let tenant = exchange
+            .tenant_name
+            .as_deref()
+            .map_or_else(|| exchange.tenant.to_string()[..TENANT_DIGITS].to_owned(), str::to_owned);
         self.book.lock().unwrap_or_else(PoisonError::into_inner).add((tenant, model.to_owned()), by, &saved);
     }
 }
@@ -183,7 +183,8 @@ impl Book {
             who = (OTHER.to_owned(), OTHER.to_owned());
         }
         let accounts = self.accounts.entry(who);
-        let accounts = accounts.or_insert_with_key(|(tenant, model)| [By::Cache, By::Flight].map(|by| Account::open(tenant, model, by)));
+        let accounts =
+            accounts.or_insert_with_key(|(tenant, model)| [By::Cache, By::Flight].map(|by| Account::open(tenant, model, by)));
         let account = &accounts[by as usize];
         account.prompt_tokens.increment(saved.prompt_tokens);
         account.completion_tokens.increment(saved.completion_tokens);

@@ -34,8 +34,7 @@ pub(super) struct Admin {
 impl Admin {
     /// The one whose admin port this is. Nothing is sent yet.
     pub(super) fn at(address: SocketAddr) -> Outcome<Self> {
-        let settings =
-            Settings { connect_timeout: CONNECT_TIMEOUT, allow_private: false, allow_loopback: true, max_idle: 1 };
+        let settings = Settings { connect_timeout: CONNECT_TIMEOUT, allow_private: false, allow_loopback: true, max_idle: 1 };
         let base = Uri::try_from(format!("http://{address}")).ok().and_then(|uri| Origin::of(&uri));
         let origin = base.ok_or_else(|| format!("{address} is no address that can be called; name another with --admin"))?;
         Ok(Self { client: Client::new(&settings), origin, address })
@@ -69,7 +68,8 @@ impl Admin {
     }
 
     async fn send(&self, method: Method, operation: &str, kind: &str, body: Bytes) -> Outcome<Response<Body>> {
-        let mut request = Request::builder().method(method).uri(format!("/cache/{operation}")).header(HOST, self.address.to_string());
+        let mut request =
+            Request::builder().method(method).uri(format!("/cache/{operation}")).header(HOST, self.address.to_string());
         if !kind.is_empty() {
             request = request.header(CONTENT_TYPE, kind);
         }
@@ -98,14 +98,19 @@ impl Admin {
             Kind::Unreachable => {
                 format!("nothing listens on {address}; start it with `lockgate serve`, or name the port with --admin")
             }
-            Kind::ForbiddenAddress => format!("{address} is not on this machine; the admin port always is: run this where Lockgate runs"),
+            Kind::ForbiddenAddress => {
+                format!("{address} is not on this machine; the admin port always is: run this where Lockgate runs")
+            }
             Kind::UpstreamTimeout => format!("{address} does not answer; see its log, and try again"),
             _ => self.stranger(),
         }
     }
 
     fn stranger(&self) -> Failure {
-        format!("what listens on {} does not answer as the admin port of a Lockgate does; name that port with --admin", self.address)
+        format!(
+            "what listens on {} does not answer as the admin port of a Lockgate does; name that port with --admin",
+            self.address
+        )
     }
 }
 

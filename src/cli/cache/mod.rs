@@ -149,7 +149,8 @@ fn address(args: &Args) -> Outcome<SocketAddr> {
     let config = args.config.as_deref().map_or_else(|| Config::builtin(&config::environment), loaded);
     let address = config.map_err(|report| format!("{report}\nname the admin port with --admin"))?.console.admin;
     if address.port() == 0 {
-        return Err("the configuration takes any free port for `server.admin`; name the one that the greeting says with --admin".to_owned());
+        return Err("the configuration takes any free port for `server.admin`; name the one that the greeting says with --admin"
+            .to_owned());
     }
     Ok(address)
 }

@@ -50,7 +50,9 @@ impl Page {
         };
         let head = self.styled(HEAD, aligned(&head.map(str::to_owned)).trim_end());
         self.line(&head);
-        rows.iter().for_each(|row| self.line(&aligned(row)));
+        for row in rows {
+            self.line(&aligned(row));
+        }
     }
 }
 
@@ -86,7 +88,11 @@ pub(super) fn stats(value: &Value, color: bool) -> String {
 }
 
 fn store(store: &Value) -> String {
-    if store.is_null() { "nothing is kept".to_owned() } else { format!("{} in {}", number(&store["entries"]), bytes(&store["bytes"])) }
+    if store.is_null() {
+        "nothing is kept".to_owned()
+    } else {
+        format!("{} in {}", number(&store["entries"]), bytes(&store["bytes"]))
+    }
 }
 
 fn worth(saved: &Value) -> String {
@@ -107,7 +113,12 @@ pub(super) fn lookup(value: &Value, color: bool) -> String {
         let fate = fate(neighbour);
         let style = if neighbour["fate"] == "served" { GOOD } else { BAD };
         let (fate, prompt) = (page.styled(style, &fate), cut(&neighbour["prompt"], PROMPT));
-        page.line(&format!("{}  {:.4} → {:.4}  {fate}", cut(&neighbour["id"], ID), ratio(neighbour, "similarity"), ratio(neighbour, "score")));
+        page.line(&format!(
+            "{}  {:.4} → {:.4}  {fate}",
+            cut(&neighbour["id"], ID),
+            ratio(neighbour, "similarity"),
+            ratio(neighbour, "score")
+        ));
         page.line(&format!("  {prompt}"));
         let found: Vec<String> = list(&neighbour["found"])
             .map(|found| format!("{} {:.2}", word(&found[0]), found[1].as_f64().unwrap_or_default()))
@@ -119,7 +130,10 @@ pub(super) fn lookup(value: &Value, color: bool) -> String {
     if count == 0 {
         page.line("No entry is compared by meaning in the scopes that were asked for.");
     }
-    page.line(&format!("A score of {:.4} or more is served, to a request that agrees in everything else.", ratio(value, "threshold")));
+    page.line(&format!(
+        "A score of {:.4} or more is served, to a request that agrees in everything else.",
+        ratio(value, "threshold")
+    ));
     page.text
 }
 
@@ -303,7 +317,10 @@ mod tests {
         let entry = json!({ "id": "ab".repeat(32), "age_s": 7200, "model": "m", "prompt": "What  is\nit?" });
         let preview = json!({ "acted": false, "entries": 12, "bytes": 4096, "examples": [entry] });
         let told = purge(&preview, false);
-        assert!(told.contains("Would purge 12 entries, 4.0 KiB.") && told.contains("and 11 more") && told.contains("--yes"), "{told}");
+        assert!(
+            told.contains("Would purge 12 entries, 4.0 KiB.") && told.contains("and 11 more") && told.contains("--yes"),
+            "{told}"
+        );
         assert!(told.contains("abababababababab  2h   m      What is it?"), "{told}");
         let done = json!({ "acted": true, "entries": 0, "bytes": 0, "examples": [] });
         assert_eq!(purge(&done, false), "Purged 0 entries, 0 B.\n");

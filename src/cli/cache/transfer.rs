@@ -29,16 +29,19 @@ pub(super) async fn export(admin: &Admin, file: Option<&Path>) -> Outcome<String
     let bar = bar(count("/cache/entries").max(count("/cache/store/entries")), "entries");
     let mut to: Box<dyn Write> = match file {
         // It holds prompts and answers in clear.
-        Some(file) => Box::new(OpenOptions::new().create_new(true).write(true).mode(0o600).open(file).map_err(|error| at(file, &error))?),
+        Some(file) => {
+            Box::new(OpenOptions::new().create_new(true).write(true).mode(0o600).open(file).map_err(|error| at(file, &error))?)
+        }
         None => Box::new(io::stdout().lock()),
     };
-    let unwritten = |error: io::Error| file.map_or_else(|| format!("the output cannot be written: {error}"), |file| at(file, &error));
+    let unwritten =
+        |error: io::Error| file.map_or_else(|| format!("the output cannot be written: {error}"), |file| at(file, &error));
     let (mut body, mut lines) = (admin.export().await?, 0_u64);
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let frame = frame.map_err(|_| "the export broke off, and what was written is not whole; try again".to_owned())?;
         let piece = frame.into_data().unwrap_or_default();
         to.write_all(&piece).map_err(unwritten)?;
-        lines += piece.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        lines += piece.split(|&byte| byte == b'\n').count() as u64 - 1;
         bar.set_position(lines.saturating_sub(1));
     }
     to.flush().map_err(unwritten)?;
@@ -121,7 +124,8 @@ fn add(total: &mut Map<String, Value>, part: &Value) {
 fn bar(length: u64, of: &str) -> ProgressBar {
     let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let shown = if of == "bytes" { "{bytes} of {total_bytes}" } else { "{pos} of {len} entries" };
-    let style = ProgressStyle::with_template(&format!("{{bar:40}} {shown}, {{eta}} left")).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(&format!("{{bar:40}} {shown}, {{eta}} left"))
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::with_draw_target(Some(length), target);
     bar.set_style(style);
     bar
