@@ -14,7 +14,6 @@ use crate::{
     error::{Error, Kind, Result},
     exchange::{Bypass, Tenant},
     guard::Screened,
-    wire::Endpoint,
 };
 
 /// Groups in the statistics, the largest first.
@@ -332,9 +331,25 @@ fn groups(entries: &[Arc<Entry>]) -> (Vec<Group>, usize) {
     (groups, more)
 }
 
-impl Selection {
-    /// The endpoint of a word, as `about` says it.
-    pub fn endpoint_of(word: &str) -> Option<Endpoint> {
-        Endpoint::ALL.into_iter().find(|endpoint| endpoint.as_str() == word)
+#[cfg(test)]
+mod tests {
+    use super::{super::store::conformance::record, *};
+
+    #[test]
+    fn groups_are_told_the_largest_first_and_not_without_end() {
+        let entries: Vec<_> =
+            (0..=30).flat_map(|n| std::iter::repeat_n(record(n, 1, "").entry, usize::from(n % 5) + 1)).collect();
+        let (told, more) = groups(&entries);
+        assert_eq!((told.len(), more), (GROUPS, 31 - GROUPS));
+        assert!(told.is_sorted_by(|one, other| one.entries >= other.entries));
+        assert_eq!((told[0].entries, told[0].bytes), (5, 5 * record(4, 1, "").entry.size() as u64));
+    }
+
+    #[test]
+    fn an_id_may_be_cut_off_and_written_in_capitals() {
+        assert_eq!(id_prefix("ABCDEF01").unwrap(), "abcdef01");
+        for text in ["", "abcdef0", "abcdefg1", "abcdef0é", &"0".repeat(65)] {
+            assert_eq!(id_prefix(text).unwrap_err().kind(), Kind::InvalidRequest, "{text}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    About, Asked, Cache, Cost, Entry, Place, Selection,
+    About, Asked, Cache, Cost, Entry, Place,
     entry::millis,
     inspect::id,
     scope::Key,
@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Kind, Result},
     exchange::Tenant,
     guard::Stored,
-    wire::response::Usage,
+    wire::{Endpoint, response::Usage},
 };
 
 /// The version of [`Line`].
@@ -99,7 +99,7 @@ impl Line {
         let about = About {
             tenant: tenant(&self.tenant).ok_or("`tenant` is not 32 hexadecimal digits")?,
             namespace: self.namespace,
-            endpoint: Selection::endpoint_of(&self.endpoint).ok_or("`endpoint` is none of chat, completions and embeddings")?,
+            endpoint: Endpoint::named(&self.endpoint).ok_or("`endpoint` is none of chat, completions and embeddings")?,
             model: self.model,
         };
         let usage = Usage { prompt_tokens: self.prompt_tokens, completion_tokens: self.completion_tokens };
@@ -316,4 +316,54 @@ fn key(text: &str) -> Option<Key> {
 fn tenant(text: &str) -> Option<Tenant> {
     let is_whole = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
     u128::from_str_radix(text, 16).ok().filter(|_| is_whole).map(|number| Tenant(number.to_be_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::store::conformance::record, *};
+
+    fn line(n: u8) -> Line {
+        Line::of(Met { entry: record(n, 1, "").entry, engine: "e".into() }).unwrap()
+    }
+
+    #[test]
+    fn an_entry_comes_back_from_its_line_without_vectors_and_without_the_rules_it_passed() {
+        for n in 0..3 {
+            let kept = record(n, 1, "").entry;
+            let back = serde_json::from_slice::<Line>(&written(&line(n))).unwrap().read().unwrap();
+            assert_eq!(
+                (back.key, back.created, back.ttl, &back.about, back.cost),
+                (kept.key, kept.created, kept.ttl, &kept.about, kept.cost)
+            );
+            let (asked, was) = (back.asked.unwrap(), kept.asked.as_ref().unwrap());
+            assert_eq!(
+                (asked.place.partition, &asked.text, asked.tokens),
+                (was.place.partition, &was.text, TokenVectors::default())
+            );
+            assert_eq!((back.stored.body(), back.stored.rules(), back.stored.notes().len()), (kept.stored.body(), NO_RULES, 0));
+        }
+    }
+
+    #[test]
+    fn a_tenant_is_read_as_it_is_written() {
+        let one = Tenant([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
+        assert_eq!(tenant(&one.to_string()), Some(one));
+        for text in ["", "+0000000000000000000000000000001", "000102030405060708090a0b0c0d0eff0", "é"] {
+            assert_eq!(tenant(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_line_is_read_or_refused(at in any::<prop::sample::Index>(), flip in 1..=255_u8, cut in any::<bool>()) {
+            let mut bytes = written(&line(1));
+            let at = at.index(bytes.len());
+            if cut { bytes.truncate(at) } else { bytes[at] ^= flip }
+            if let Ok(line) = serde_json::from_slice::<Line>(&bytes) {
+                drop(line.read());
+            }
+        }
+    }
 }

@@ -417,10 +417,10 @@ fn prices_are_checked_model_by_model() {
     for (prices, words) in [
         ("g*t: {prompt: 1}", ["has a `*` inside", "at the end"]),
         ("g**: {prompt: 1}", ["has a `*` inside", "at the end"]),
-        ("g: {prompt: -1}", ["prices.g.prompt", "0"]),
-        ("g: {prompt: .inf}", ["prices.g", "0.25"]),
-        ("g: {completion: 1}", ["prompt", "prices.g"]),
-        ("g: 1", ["prices.g", "prompt"]),
+        ("g: {prompt: -1}", ["`prompt`", "minimum of 0"]),
+        ("g: {prompt: 1e999}", ["`prompt`", "number"]),
+        ("g: {completion: 1}", ["`prompt`", "missing"]),
+        ("g: 1", ["lockgate.yaml:2:13", "dollars"]),
     ] {
         let report = check(&format!("upstream: {{url: https://a.b/v1}}\nprices: {{{prices}}}\n")).unwrap_err().to_string();
         assert!(words.iter().all(|word| report.contains(word)), "{words:?} in {report}");

@@ -2,9 +2,9 @@
 
 use std::{future::poll_fn, pin::Pin, time::Duration};
 
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, header::CONTENT_TYPE};
-use http_body::Body as _;
+use http_body::Body;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -44,16 +44,20 @@ pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Incomin
 }
 
 /// A body, line by line.
-pub(super) struct Lines {
-    body: Incoming,
+pub(super) struct Lines<B = Incoming> {
+    body: B,
     read: BytesMut,
     longest: usize,
     ended: bool,
 }
 
-impl Lines {
+impl<B> Lines<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
     /// The lines of a body, none of them longer than so many bytes.
-    pub(super) fn of(body: Incoming, longest: usize) -> Self {
+    pub(super) fn of(body: B, longest: usize) -> Self {
         Self { body, read: BytesMut::new(), longest, ended: false }
     }
 
@@ -93,6 +97,66 @@ fn slow() -> Error {
     Error::new(Kind::SlowBody, format!("Nothing more of the body came within {} s. Send it again.", PATIENCE.as_secs()))
 }
 
-fn broken(cause: hyper::Error) -> Error {
+fn broken(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(Kind::BrokenBody, "The body ended early. Send it again.").because(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        convert::Infallible,
+        task::{Context, Poll},
+    };
+
+    use http_body::Frame;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Pieces(VecDeque<Bytes>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        }
+    }
+
+    /// The lines of a text that comes in pieces of this size.
+    async fn lines(text: &str, size: usize, longest: usize) -> Result<Vec<String>> {
+        let pieces = text.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect();
+        let (mut lines, mut read) = (Lines::of(Pieces(pieces), longest), Vec::new());
+        while let Some(line) = lines.next().await? {
+            read.push(String::from_utf8(line.to_vec()).unwrap());
+        }
+        Ok(read)
+    }
+
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_line_has_an_end_and_a_bound() {
+        assert_eq!(now(lines("a\n\nbc", 1, 9)).unwrap(), ["a", "", "bc"]);
+        assert_eq!(now(lines("a\n", 9, 9)).unwrap(), ["a"]);
+        for (text, longest) in [("1234\n1234", 4), ("12345", 5)] {
+            assert!(now(lines(text, 1, longest)).is_ok(), "{text}");
+        }
+        assert_eq!(now(lines("1\n12345", 1, 4)).unwrap_err().kind(), Kind::TooLarge);
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_lines(text in "([a-cé]{0,5}\n?){0,12}", size in 1..9_usize) {
+            let expected: Vec<_> = text.split_terminator('\n').map(str::to_owned).collect();
+            prop_assert_eq!(now(lines(&text, size, 100)).unwrap(), expected);
+        }
+    }
 }

@@ -166,7 +166,7 @@ async fn lookup(rooms: &Rooms, asked: Lookup) -> Result<Response<Body>> {
 }
 
 fn endpoint_of(word: &str) -> Result<Endpoint> {
-    Selection::endpoint_of(word).ok_or_else(|| {
+    Endpoint::named(word).ok_or_else(|| {
         let message = "`endpoint` is none of chat, completions and embeddings. Write one of them, or leave it out.";
         Error::new(Kind::InvalidRequest, message).param("endpoint")
     })

@@ -121,7 +121,7 @@ impl Record {
 
 impl Written<'_> {
     fn read(&self, key: Key) -> Option<Entry> {
-        let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.as_str() == self.endpoint)?;
+        let endpoint = Endpoint::named(self.endpoint)?;
         let (prompt_tokens, completion_tokens) = self.tokens;
         Some(Entry {
             key,
