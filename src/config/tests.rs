@@ -419,8 +419,8 @@ fn prices_are_checked_model_by_model() {
         ("g**: {prompt: 1}", ["has a `*` inside", "at the end"]),
         ("g: {prompt: -1}", ["`prompt`", "minimum of 0"]),
         ("g: {prompt: 1e999}", ["`prompt`", "number"]),
-        ("g: {completion: 1}", ["`prompt`", "missing"]),
-        ("g: 1", ["lockgate.yaml:2:13", "dollars"]),
+        ("g: {completion: 1}", ["`g` lacks `prompt`", "add"]),
+        ("g: 1", ["lockgate.yaml:2:13", "`g`"]),
     ] {
         let report = check(&format!("upstream: {{url: https://a.b/v1}}\nprices: {{{prices}}}\n")).unwrap_err().to_string();
         assert!(words.iter().all(|word| report.contains(word)), "{words:?} in {report}");
