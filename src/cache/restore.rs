@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
     use crate::cache::{
-        Mode, Settings,
+        Mode, Selection, Settings,
         store::{
             Change, Store as _, Writer,
             conformance::{ROOMY, record},
@@ -187,6 +187,14 @@ mod tests {
         let narrow = cache(&Settings { max_bytes: 20 * each, ..settings() }, records());
         narrow.restore().await;
         assert_eq!(narrow.size().entries, 20);
+    }
+
+    #[tokio::test]
+    async fn what_is_purged_while_entries_come_back_stays_away() {
+        let cache = cache(&settings(), (1..=100).map(|n| fresh(n, "rten-1")));
+        let all = Selection::default();
+        let (purged, ()) = tokio::join!(cache.purge(&all, true), cache.restore());
+        assert_eq!((purged.unwrap().entries, cache.size().entries), (100, 0));
     }
 
     #[tokio::test]

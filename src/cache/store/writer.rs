@@ -290,6 +290,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn several_changes_are_written_in_order_and_counted_as_they_wait() {
+        let Held { writer, .. } = writer();
+        let changes = [1, 2, 3].map(|n| Change::Put(writer.record(entry(n, 9), Vec::new())));
+        assert!(writer.changes(changes.into_iter().chain([Change::Remove([2; 32])])).await);
+        assert_eq!((numbers(&writer).await.unwrap().len(), writer.size().await.unwrap().entries), (2, 2));
+        assert_eq!(writer.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
     async fn a_store_that_fails_is_given_up_and_nobody_waits_for_it() {
         let Held { writer, full, .. } = writer();
         writer.put(entry(1, 9), Vec::new());
