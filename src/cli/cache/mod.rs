@@ -26,13 +26,13 @@ type Outcome<T> = Result<T, Failure>;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The admin port; without it, the one of the configuration.
-    #[arg(long, value_name = "ADDRESS", global = true)]
+    #[arg(long, value_name = "ADDRESS", global = true, help_heading = "Anywhere")]
     admin: Option<SocketAddr>,
     /// The configuration that `serve` was started with.
-    #[arg(long, short, value_name = "FILE", global = true)]
+    #[arg(long, short, value_name = "FILE", global = true, help_heading = "Anywhere")]
     config: Option<PathBuf>,
     /// Print what the admin port says, for machines.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Anywhere")]
     json: bool,
     #[command(subcommand)]
     operation: Operation,
