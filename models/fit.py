@@ -25,7 +25,7 @@ import templates  # noqa: E402
 
 TARGET = HERE.parent / "src/cache/verify/weights.rs"
 # Where every check that ships with a veto has said no, there is nothing to weigh.
-VETOES = ("numbers", "literals", "negation", "opposites", "arguments", "names", "people", "question")
+VETOES = ("numbers", "literals", "negation", "opposites", "arguments", "names", "people", "time", "question")
 VETO_AT = 0.5
 # Pairs less alike than this are served at no setting worth having.
 ZONE = 0.75

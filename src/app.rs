@@ -14,17 +14,18 @@ use tokio::{
 use crate::{
     access::{self, Access},
     cache::{
-        Cache, Mode, Semantic,
+        Cache, CachePlan, Mode, Semantic, Wish,
         flight::Flights,
         store::{self, Sqlite, Store, StoreError, Writer},
     },
     config::Config,
-    console::{Console, Loaded},
+    console::{Console, Loaded, Rooms},
     demo,
     diagnostics::Report,
     embed::{self, Bundled, EmbedError, EngineChoice, Fingerprint, Worker},
     guard::{InputGate, OutputGate, rules},
     ingress::{self, Bounds, Listener, Service, Workers, serve},
+    ledger::Savings,
     outbound::Client,
     pipeline::Pipeline,
     route::{self, Router},
@@ -131,17 +132,26 @@ impl App {
             .map_or_else(Arc::default, |(semantic, engine)| store::engine_label(engine, semantic.fingerprint.as_bytes()));
         leave_aside(&engines, &label);
         let writer = store.map(|store| Writer::start(store, label)).transpose()?;
-        let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic)).kept_in(writer);
-        let console = Console::new(loaded.clone(), cache.clone(), metrics);
+        let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic)).kept_in(writer).keyed_by(secret);
+        cache.recall_differences().await;
+        let (input, savings) = (InputGate::new(Arc::clone(&pack)), Arc::new(Savings::new(config.ledger)));
+        let rooms = Rooms {
+            cache: cache.clone(),
+            plan: CachePlan::of(&config.cache, &Wish::default()),
+            input: input.clone(),
+            savings: Arc::clone(&savings),
+        };
+        let console = Console::new(loaded.clone(), rooms, metrics);
         let local_only = config.access.client_keys.is_empty();
         let pipeline = Pipeline {
             access: Access::new(&config.access, secret),
-            input: InputGate::new(Arc::clone(&pack)),
+            input,
             cache: cache.clone(),
             cache_settings: config.cache,
             flights: Flights::default(),
             router,
             output: OutputGate::new(pack),
+            savings,
         };
         let settings = config.ingress;
         let data = bind(settings.listen, &settings, settings.max_connections).await?;
@@ -196,8 +206,8 @@ impl App {
             let Some(listener) = listener else { continue };
             let console = Arc::clone(&console);
             let handler = move |request: Request<Incoming>| {
-                let response = if open { console.health(&request) } else { console.admin(&request) };
-                std::future::ready(response)
+                let console = Arc::clone(&console);
+                async move { if open { console.health(&request) } else { console.admin(request).await } }
             };
             let (end, here) = (wait(), Workers::here());
             consoles.spawn(async move { serve(listener, &here, Arc::new(handler), end, Duration::ZERO).await });

@@ -51,6 +51,8 @@ pub enum Kind {
     Unauthenticated,
     /// There is no such endpoint.
     UnknownEndpoint,
+    /// The cache has no such entry.
+    UnknownEntry,
     /// The endpoint exists, but not for this method.
     WrongMethod,
     /// The request asks for another protocol.
@@ -69,6 +71,8 @@ pub enum Kind {
     UpstreamMalformed,
     /// The upstream reported an error under a success status.
     UpstreamError,
+    /// What is asked for cannot be done now.
+    Unavailable,
     /// Lockgate itself failed.
     Internal,
 }
@@ -89,13 +93,14 @@ impl Kind {
             | Self::ForeignOrigin
             | Self::Unauthenticated
             | Self::UnknownEndpoint
+            | Self::UnknownEntry
             | Self::WrongMethod
             | Self::UpgradeRefused
             | Self::Unsupported => Origin::Client,
             Self::Unreachable | Self::UpstreamTimeout | Self::UpstreamReset | Self::UpstreamMalformed | Self::UpstreamError => {
                 Origin::Upstream
             }
-            Self::ForbiddenAddress | Self::Internal => Origin::Internal,
+            Self::ForbiddenAddress | Self::Unavailable | Self::Internal => Origin::Internal,
         }
     }
 
@@ -114,6 +119,7 @@ impl Kind {
             Self::ForeignOrigin => "foreign_origin",
             Self::Unauthenticated => "unauthenticated",
             Self::UnknownEndpoint => "unknown_endpoint",
+            Self::UnknownEntry => "unknown_entry",
             Self::WrongMethod => "wrong_method",
             Self::UpgradeRefused => "upgrade_refused",
             Self::Unsupported => "unsupported",
@@ -123,6 +129,7 @@ impl Kind {
             Self::UpstreamReset => "upstream_reset",
             Self::UpstreamMalformed => "upstream_malformed",
             Self::UpstreamError => "upstream_error",
+            Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }
     }

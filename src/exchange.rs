@@ -1,12 +1,32 @@
 //! What travels with one request: ids, tenant, timings, and the notes that become headers, log line and metrics.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use crate::{clock, error::Kind};
+use crate::{clock, error::Kind, wire::response::Usage};
 
 /// Whose cache entries a request may see. A hash, so that it can be part of a key without being a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tenant(pub [u8; 16]);
+
+/// In 32 hexadecimal digits.
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// What the upstream took for an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Tokens, as the provider counts them.
+    pub usage: Usage,
+    /// Time, from the lookup that missed to the end of the answer.
+    pub took: Duration,
+}
 
 /// What the cache did, in the words of the Portkey wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +146,8 @@ pub struct Exchange {
     pub trace_id: String,
     /// Whose request.
     pub tenant: Tenant,
+    /// What the configuration calls the tenant, where it has a name.
+    pub tenant_name: Option<Arc<str>>,
     /// When its head had been read.
     pub started: Instant,
     /// What the cache did.
@@ -136,6 +158,10 @@ pub struct Exchange {
     pub judged: Option<Judged>,
     /// The age of the answer, if it came from the cache.
     pub age: Option<Duration>,
+    /// The key of the entry that it came from, if it did.
+    pub entry: Option<[u8; 32]>,
+    /// What the upstream took for the answer, where that is known: now, or when an entry was made.
+    pub cost: Option<Cost>,
     /// Whether another request, which asked for the same at the same time, was carried out for this one as well.
     pub follower: bool,
     /// What the rules did.
@@ -150,11 +176,14 @@ impl Exchange {
         Self {
             trace_id,
             tenant,
+            tenant_name: None,
             started: clock::now(),
             cache: CacheStatus::Disabled,
             bypass: None,
             judged: None,
             age: None,
+            entry: None,
+            cost: None,
             follower: false,
             rules: Vec::new(),
             timings: Timings::default(),
@@ -169,8 +198,9 @@ impl Exchange {
 
     /// Takes over what was noted on the shared part. Its time is counted once, with the request that was carried out.
     pub fn land(&mut self, shared: Self, follower: bool) {
-        let Self { cache, bypass, judged, age, rules, timings, .. } = shared;
-        (self.cache, self.bypass, self.judged, self.age, self.follower) = (cache, bypass, judged, age, follower);
+        let Self { cache, bypass, judged, age, entry, cost, rules, timings, .. } = shared;
+        (self.cache, self.bypass, self.judged, self.age) = (cache, bypass, judged, age);
+        (self.entry, self.cost, self.follower) = (entry, cost, follower);
         self.note_rules(rules);
         if !follower {
             self.timings = timings;

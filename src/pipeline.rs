@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result},
     exchange::Exchange,
     guard::{ClearedStream, Clearing, InputGate, OutputGate, Screening, StreamGate, hold},
-    ledger::{self, Record},
+    ledger::{self, Record, Savings},
     route::{AnswerBody, Router},
 };
 
@@ -42,6 +42,8 @@ pub struct Pipeline {
     pub router: Router,
     /// 4
     pub output: OutputGate,
+    /// What the cache is worth.
+    pub savings: Arc<Savings>,
 }
 
 impl Pipeline {
@@ -57,7 +59,7 @@ impl Pipeline {
 
     /// Takes a request through all stages, and writes down how it ended.
     pub async fn handle(self: &Arc<Self>, call: Call, exchange: &mut Exchange) -> Result<Reply> {
-        let mut record = Some(Record::of(&call.request, call.caller.key.clone(), &exchange.trace_id));
+        let mut record = Some(Record::of(&call.request, call.caller.key.clone(), &exchange.trace_id, &self.savings));
         let reply = self.stages(call, exchange, &mut record).await;
         // The record of a stream is closed when the stream ends.
         if let Some(record) = record {
@@ -102,7 +104,7 @@ impl Pipeline {
             Some(scope) => match self.cache.lookup(scope, &asked.screened, &asked.plan, exchange).await {
                 Lookup::Hit(stored) => {
                     let clearing = self.output.clear_stored(endpoint, stored, exchange)?;
-                    return Ok(self.settle(clearing, Head::json(), None));
+                    return Ok(self.settle(clearing, Head::json(), None, exchange));
                 }
                 Lookup::Miss(ticket) => Some(ticket),
             },
@@ -117,11 +119,11 @@ impl Pipeline {
             }
             AnswerBody::Whole(body) => {
                 let clearing = self.output.clear_body(endpoint, body, exchange)?;
-                Ok(self.settle(clearing, answer.head, ticket))
+                Ok(self.settle(clearing, answer.head, ticket, exchange))
             }
             AnswerBody::Arriving(body) if self.output.holds_streams() => {
                 let clearing = hold(body, StreamGate::new(self.output.clone(), endpoint), exchange).await?;
-                Ok(self.settle(clearing, answer.head.as_json(), ticket))
+                Ok(self.settle(clearing, answer.head.as_json(), ticket, exchange))
             }
             AnswerBody::Arriving(body) => {
                 let stream = ClearedStream::new(body, StreamGate::new(self.output.clone(), endpoint));

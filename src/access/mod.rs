@@ -3,6 +3,8 @@
 //! With client keys, what a client presents is its key and is never passed on. Without, it is the provider's credential, and the tenant
 //! is a keyed hash of it: callers with different credentials share no entries, and the hash tells nobody the credential.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -54,6 +56,8 @@ const PORTKEY_KEY: &str = "x-portkey-api-key";
 pub struct Caller {
     /// Whose cache entries it shares.
     pub tenant: Tenant,
+    /// What the configuration calls the tenant, if there are client keys.
+    pub tenant_name: Option<Arc<str>>,
     /// The client key's name, if there are client keys.
     pub key: Option<String>,
     /// The `Authorization` to pass on, if the client brought one for the provider.
@@ -100,7 +104,8 @@ impl Access {
             let mut matching = self.keys.iter().filter(|key| bool::from(key.sha256.as_slice().ct_eq(hash.as_slice())));
             if let Some(key) = matching.next_back() {
                 let tenant = self.tenant(headers, &[b"key", key.tenant.as_bytes()]);
-                return Ok(Caller { tenant, key: Some(key.name.clone()), credential: None });
+                let tenant_name = Some(key.tenant.as_str().into());
+                return Ok(Caller { tenant, tenant_name, key: Some(key.name.clone()), credential: None });
             }
         }
         let message = "No client key that is known here. Send it as `Authorization: Bearer ...` or `x-portkey-api-key`; \
@@ -118,7 +123,7 @@ impl Access {
         let own = credential.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
         let portkey = headers.get(PORTKEY_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
         let tenant = self.tenant(headers, &[b"credential", own, portkey]);
-        Caller { tenant, key: None, credential }
+        Caller { tenant, tenant_name: None, key: None, credential }
     }
 
     fn tenant(&self, headers: &HeaderMap, parts: &[&[u8]]) -> Tenant {

@@ -16,9 +16,9 @@ use super::{
 use crate::{
     clock,
     embed::TokenVectors,
-    exchange::Tenant,
+    exchange::{Cost, Tenant},
     guard::Stored,
-    wire::{Endpoint, response::Usage},
+    wire::Endpoint,
 };
 
 /// What an entry occupies beside its answer: keys, times, and its places in the maps.
@@ -58,15 +58,6 @@ pub struct About {
     pub endpoint: Endpoint,
     /// The model asked for.
     pub model: Box<str>,
-}
-
-/// What the upstream took for an answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Tokens, as the provider counts them.
-    pub usage: Usage,
-    /// Time, from the lookup that missed to the end of the answer.
-    pub took: Duration,
 }
 
 /// The last message of a request, as it is compared with others.
@@ -149,6 +140,11 @@ impl Asked {
 pub(super) fn jittered(ttl: Duration, key: &Key) -> Duration {
     let share = f64::from(u16::from_le_bytes([key[0], key[1]])) / f64::from(u16::MAX);
     ttl.mul_f64(1.0 - share / 20.0)
+}
+
+/// Whole milliseconds, for what is written down.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -13,28 +13,40 @@ use std::{
 };
 
 mod background;
+mod differences;
 mod entry;
 pub mod flight;
 mod index;
+mod inspect;
 mod partitions;
 pub mod policy;
+mod purge;
 mod restore;
 pub mod scope;
 mod semantic;
 mod shadow;
 pub mod store;
+mod transfer;
 pub mod verify;
+mod walk;
 
-pub use entry::{About, Asked, Cost, Entry, Place};
+pub use crate::exchange::Cost;
+pub use entry::{About, Asked, Entry, Place};
 pub use index::{Build, Built, Flat, Id, Layered, Replaced, VectorIndex};
+pub use inspect::{Group, Neighbour, Neighbourhood, Seen, Stats};
 pub use policy::{CachePlan, Fate, Wish};
+pub use purge::{FalseHit, Purge, Selection};
 pub use semantic::{Candidate, Question, Semantic};
+pub use transfer::{Export, Import, Imported};
 
+use differences::Differences;
 use partitions::Partitions;
 use scope::{Key, Scope};
 use shadow::Shadow;
 use store::Writer;
 use verify::Stances;
+
+use tokio::sync::watch;
 
 use crate::{
     clock,
@@ -88,6 +100,9 @@ pub struct Cache {
     partitions: Arc<Partitions>,
     semantic: Option<Semantic>,
     store: Option<Writer>,
+    /// Whether all that the store kept is in memory again, as far as there is room.
+    restored: Arc<watch::Sender<bool>>,
+    differences: Arc<Differences>,
     /// What the entries occupy; the map weighs them otherwise.
     bytes: Arc<AtomicU64>,
     max: Max,
@@ -212,12 +227,14 @@ impl Cache {
             .expire_after(PerEntry)
             .eviction_listener(listener)
             .build_with_hasher(KeyHash);
-        Self { entries, partitions, semantic, store: None, bytes, max }
+        let (restored, differences) = (Arc::new(watch::Sender::new(true)), Arc::default());
+        Self { entries, partitions, semantic, store: None, restored, differences, bytes, max }
     }
 
     /// The same cache, whose entries are kept in a store as well.
     #[must_use]
     pub fn kept_in(self, store: Option<Writer>) -> Self {
+        self.restored.send_replace(store.is_none());
         Self { store, ..self }
     }
 
@@ -273,6 +290,7 @@ impl Cache {
         exchange.cache = status;
         exchange.bypass = None;
         exchange.age = Some(entry.age());
+        (exchange.entry, exchange.cost) = (Some(entry.key), Some(entry.cost));
         if let Some(store) = &self.store {
             store.used(entry);
         }

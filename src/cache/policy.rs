@@ -77,18 +77,21 @@ pub enum Fate {
     /// It may answer.
     Served,
     /// Its score is too low.
-    TooFar,
+    BelowThreshold,
     /// A check said no.
     Vetoed(Check),
+    /// Somebody reported the two as different.
+    ReportedDifferent,
 }
 
 impl Fate {
-    /// The word used in header, log and metric.
+    /// The word that operators are shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Served => "served",
-            Self::TooFar => "too-far",
-            Self::Vetoed(check) => check.as_str(),
+            Self::BelowThreshold => "below-threshold",
+            Self::Vetoed(_) => "vetoed",
+            Self::ReportedDifferent => "reported-different",
         }
     }
 }
@@ -98,7 +101,7 @@ pub fn fate(verdict: &Verdict, threshold: f32) -> Fate {
     match verdict.veto {
         Some(check) => Fate::Vetoed(check),
         None if verdict.score >= threshold => Fate::Served,
-        None => Fate::TooFar,
+        None => Fate::BelowThreshold,
     }
 }
 
@@ -150,9 +153,9 @@ mod tests {
     fn what_is_near_enough_and_vetoed_by_none_may_answer() {
         let verdict = |score, veto| Verdict { veto, ..Verdict::unverified(score) };
         assert_eq!(fate(&verdict(0.95, None), 0.95), Fate::Served);
-        assert_eq!(fate(&verdict(0.949, None), 0.95), Fate::TooFar);
-        assert_eq!(fate(&verdict(f32::NAN, None), 0.0), Fate::TooFar);
+        assert_eq!(fate(&verdict(0.949, None), 0.95), Fate::BelowThreshold);
+        assert_eq!(fate(&verdict(f32::NAN, None), 0.0), Fate::BelowThreshold);
         assert_eq!(fate(&verdict(0.99, Some(Check::Negation)), 0.95), Fate::Vetoed(Check::Negation));
-        assert!(rank(Fate::Served, 0.9) > rank(Fate::TooFar, 0.99));
+        assert!(rank(Fate::Served, 0.9) > rank(Fate::BelowThreshold, 0.99));
     }
 }

@@ -21,6 +21,17 @@ struct Restored {
 impl Cache {
     /// Reads entries back, the most worth keeping first, until memory is full. Those that were made since then stay as they are.
     pub async fn restore(&self) {
+        self.read_back().await;
+        self.restored.send_replace(true);
+    }
+
+    /// Waits until no entry comes back any more: what is removed from then on stays away.
+    pub(super) async fn restored(&self) {
+        // The sender is this cache's own.
+        drop(self.restored.subscribe().wait_for(|restored| *restored).await);
+    }
+
+    async fn read_back(&self) {
         let Some(store) = &self.store else { return };
         let started = clock::now();
         let (mut restored, mut after) = (Restored::default(), None);
@@ -57,7 +68,7 @@ impl Cache {
     }
 
     /// Whether the entry is in memory now and was not before.
-    fn put_back(&self, mut record: Record) -> bool {
+    pub(super) fn put_back(&self, mut record: Record) -> bool {
         let Some(entry) = Arc::get_mut(&mut record.entry) else { return false };
         // The configuration may have become stricter since then.
         entry.ttl = entry.ttl.min(self.max.ttl);
@@ -88,7 +99,7 @@ mod tests {
 
     use super::*;
     use crate::cache::{
-        Mode, Settings,
+        Mode, Selection, Settings,
         store::{
             Change, Store as _, Writer,
             conformance::{ROOMY, record},
@@ -177,6 +188,14 @@ mod tests {
         let narrow = cache(&Settings { max_bytes: 20 * each, ..settings() }, records());
         narrow.restore().await;
         assert_eq!(narrow.size().entries, 20);
+    }
+
+    #[tokio::test]
+    async fn what_is_purged_while_entries_come_back_stays_away() {
+        let cache = cache(&settings(), (1..=100).map(|n| fresh(n, "rten-1")));
+        let all = Selection::default();
+        let (purged, ()) = tokio::join!(cache.purge(&all, true), cache.restore());
+        assert_eq!((purged.unwrap().entries, cache.size().entries), (100, 0));
     }
 
     #[tokio::test]

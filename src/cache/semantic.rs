@@ -1,6 +1,6 @@
 //! The semantic tier: embed a question, find its neighbours, verify them. All of it happens on an embedding thread.
 
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
 use super::{
     Cache, CachePlan, Entry, policy,
@@ -16,8 +16,8 @@ use crate::{
 
 /// How many neighbours are looked at: the nearest may have expired, or be the one that a check refuses.
 const NEIGHBOURS: usize = 4;
-/// Below this cosine nothing is verified: no setting serves it.
-const WORTH_VERIFYING: f32 = 0.7;
+/// Below this cosine nothing is verified, and nothing served, whatever the threshold.
+const WORTH_VERIFYING: f32 = 0.6;
 /// Share of unknown words above which the text is in a language that the model does not know: its vectors are all near to each other.
 const MAX_UNKNOWN: f32 = 0.5;
 
@@ -59,7 +59,11 @@ pub struct Candidate {
 impl Candidate {
     /// What header, log and metrics say of it.
     pub(super) fn note(&self) -> Judged {
-        let reason = if self.fate == Fate::Served { None } else { self.verdict.reason().map(Check::as_str) };
+        let reason = match self.fate {
+            Fate::Served => None,
+            Fate::ReportedDifferent => Some("reported"),
+            Fate::BelowThreshold | Fate::Vetoed(_) => self.verdict.reason().map(Check::as_str),
+        };
         Judged { similarity: self.similarity, score: self.verdict.score, reason }
     }
 }
@@ -67,17 +71,46 @@ impl Candidate {
 /// A question, and its neighbours with the best first.
 pub(super) type Found = (Question, Vec<Candidate>);
 
+/// A text while it is held against others.
+#[derive(Debug)]
+pub(super) struct Asking<'q> {
+    text: &'q str,
+    tokens: &'q TokenVectors,
+    /// Taken apart when it is first verified.
+    reading: OnceCell<Reading>,
+}
+
+impl<'q> Asking<'q> {
+    pub(super) fn of(text: &'q str, tokens: &'q TokenVectors) -> Self {
+        Self { text, tokens, reading: OnceCell::new() }
+    }
+
+    fn side(&self) -> Side<'_> {
+        Side { reading: self.reading.get_or_init(|| Reading::of(self.text)), tokens: self.tokens }
+    }
+}
+
 impl Question {
+    fn asking(&self) -> Asking<'_> {
+        Asking::of(&self.text, &self.tokens)
+    }
+
     /// Makes a question of a text, unless its vector would say little.
     fn of(partition: Key, text: Box<str>, embedding: Embedding) -> Result<Self, Bypass> {
-        if embedding.truncated {
-            return Err(Bypass::TooLong);
-        }
-        if embedding.unknown > MAX_UNKNOWN {
-            return Err(Bypass::UnknownWords);
-        }
+        usable(&embedding)?;
         let tokens = TokenVectors::of(&embedding);
         Ok(Self { partition, text, vector: embedding.vector, tokens })
+    }
+}
+
+/// Whether a vector says enough about its text.
+pub(super) fn usable(embedding: &Embedding) -> Result<(), Bypass> {
+    if embedding.truncated {
+        Err(Bypass::TooLong)
+    } else if embedding.unknown > MAX_UNKNOWN {
+        Err(Bypass::UnknownWords)
+    } else {
+        Ok(())
     }
 }
 
@@ -113,26 +146,22 @@ impl Cache {
     pub fn candidates(&self, question: &Question, plan: &CachePlan) -> Vec<Candidate> {
         let nearest = self.partitions.nearest(&question.partition, &question.vector, NEIGHBOURS);
         let live = nearest.into_iter().filter_map(|(key, similarity)| Some((self.live(&key)?, similarity)));
-        let mut reading = None;
-        let mut candidates: Vec<_> =
-            live.map(|(entry, similarity)| judged(question, &mut reading, entry, similarity, plan)).collect();
+        let asking = question.asking();
+        let mut candidates: Vec<_> = live.map(|(entry, similarity)| self.judge(&asking, entry, similarity, plan)).collect();
         candidates.sort_by(|one, other| {
             policy::rank(other.fate, other.verdict.score).total_cmp(&policy::rank(one.fate, one.verdict.score))
         });
         candidates
     }
-}
 
-/// Holds a neighbour against the question.
-fn judged(question: &Question, reading: &mut Option<Reading>, entry: Arc<Entry>, similarity: f32, plan: &CachePlan) -> Candidate {
-    let verdict = match &entry.asked {
-        Some(asked) if similarity >= WORTH_VERIFYING => {
-            let reading = reading.get_or_insert_with(|| Reading::of(&question.text));
-            let one = Side { reading, tokens: &question.tokens };
-            verify::verify(similarity, &Pair::of(one, asked.side()), &plan.stances)
-        }
-        _ => Verdict::unverified(similarity),
-    };
-    let fate = policy::fate(&verdict, plan.threshold);
-    Candidate { entry, similarity, verdict, fate }
+    /// Holds an entry against a question: the one place where it is decided what may answer.
+    pub(super) fn judge(&self, asking: &Asking<'_>, entry: Arc<Entry>, similarity: f32, plan: &CachePlan) -> Candidate {
+        let Some(asked) = entry.asked.as_ref().filter(|_| similarity >= WORTH_VERIFYING) else {
+            return Candidate { entry, similarity, verdict: Verdict::unverified(similarity), fate: Fate::BelowThreshold };
+        };
+        let verdict = verify::verify(similarity, &Pair::of(asking.side(), asked.side()), &plan.stances);
+        let reported = self.differs(&asked.place.partition, asking.text, &asked.text);
+        let fate = if reported { Fate::ReportedDifferent } else { policy::fate(&verdict, plan.threshold) };
+        Candidate { entry, similarity, verdict, fate }
+    }
 }

@@ -1,12 +1,17 @@
 //! The verbs, one file each.
 
-use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config;
 
+pub mod cache;
 pub mod check;
 pub mod demo;
 pub mod serve;
@@ -33,6 +38,8 @@ enum Verb {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Look into the cache of a Lockgate that runs, and take out of it.
+    Cache(cache::Args),
     /// Run only the demo upstream: OpenAI-shaped, with latency and failure on request.
     Demo(demo::Args),
     /// Print a completion script for a shell.
@@ -47,10 +54,11 @@ pub fn run() -> ExitCode {
     match Cli::parse().verb.unwrap_or(Verb::Serve { config: None }) {
         Verb::Serve { config } => serve::run(config.as_deref()),
         Verb::Check { file } => {
-            let checked = check::run(&file, &config::environment, colored(std::io::stdout().is_terminal()));
+            let checked = check::run(&file, &config::environment, output_color());
             print(&checked.text);
             if checked.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
+        Verb::Cache(args) => cache::run(&args),
         Verb::Demo(args) => {
             serve::block_on(demo::run(args)).and_then(|result| result).map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
         }
@@ -66,13 +74,19 @@ fn color() -> bool {
     colored(std::io::stderr().is_terminal())
 }
 
+/// Whether what goes to stdout may be coloured.
+fn output_color() -> bool {
+    colored(std::io::stdout().is_terminal())
+}
+
 fn colored(terminal: bool) -> bool {
     terminal && config::environment("NO_COLOR").is_none()
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of a verb")]
+/// The answer of a verb. Where nobody reads it to the end, nobody wants more of it.
 fn print(text: &str) {
-    print!("{text}");
+    let mut output = std::io::stdout().lock();
+    drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
 }
 
 #[expect(clippy::print_stderr, reason = "the last word of a verb that failed")]

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::{
     cache, console,
     diagnostics::{Document, Report, Source},
-    embed, guard, ingress, outbound, route, telemetry,
+    embed, guard, ingress, ledger, outbound, route, telemetry,
 };
 
 use resolver::Resolver;
@@ -55,6 +55,8 @@ pub struct Config {
     pub embed: embed::Settings,
     /// Which rules guard.
     pub guard: guard::Settings,
+    /// What models cost.
+    pub ledger: ledger::Settings,
     /// How logs are written.
     pub telemetry: telemetry::Settings,
 }

@@ -1,6 +1,7 @@
 //! From the file as written to the settings of the rooms, section by section, with what no schema can judge.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
@@ -12,7 +13,7 @@ use crate::{
         self,
         verify::{self, Stances},
     },
-    console, embed, guard, ingress, telemetry,
+    console, embed, guard, ingress, ledger, telemetry,
 };
 
 use super::{
@@ -47,6 +48,7 @@ impl Resolver<'_> {
             store: self.store(&written.cache),
             embed: self.embed(&written.embedding),
             guard: self.guard(&written.guardrails),
+            ledger: self.ledger(&written.prices),
             telemetry: self.telemetry(&written.log),
         }
     }
@@ -230,6 +232,17 @@ impl Resolver<'_> {
             directory,
             overrides: written.rules.iter().map(|(id, action)| (id.clone(), overridden(action))).collect(),
         }
+    }
+
+    fn ledger(&mut self, prices: &BTreeMap<String, written::Price>) -> ledger::Settings {
+        for model in prices.keys() {
+            let at = format!("/prices/{}", model.replace('~', "~0").replace('/', "~1"));
+            if model.trim_end_matches('*').contains('*') || model.ends_with("**") {
+                self.refuse_key(&at, "has a `*` inside", "write the whole name, or its beginning and one `*` at the end");
+            }
+        }
+        let price = |price: &written::Price| ledger::Price { prompt: price.prompt, completion: price.completion };
+        ledger::Settings { prices: prices.iter().map(|(model, written)| (model.clone(), price(written))).collect() }
     }
 
     fn telemetry(&mut self, written: &written::Log) -> telemetry::Settings {

@@ -406,3 +406,23 @@ fn a_rule_that_does_not_exist_is_pointed_at() {
     assert!(text.contains("lockgate.yaml:3:11") && text.contains("did you mean `payment-card`?"), "{text}");
     assert_eq!(report.problems().len(), 1);
 }
+
+#[test]
+fn prices_are_checked_model_by_model() {
+    let config =
+        check("upstream: {url: https://a.b/v1}\nprices: {gpt-5*: {prompt: 0.25, completion: 2}, e: {prompt: 1}}\n").unwrap();
+    let prices: Vec<_> =
+        config.ledger.prices.iter().map(|(model, price)| (model.as_str(), price.prompt, price.completion)).collect();
+    assert_eq!(prices, [("e", 1.0, 0.0), ("gpt-5*", 0.25, 2.0)]);
+    for (prices, words) in [
+        ("g*t: {prompt: 1}", ["has a `*` inside", "at the end"]),
+        ("g**: {prompt: 1}", ["has a `*` inside", "at the end"]),
+        ("g: {prompt: -1}", ["`prompt`", "minimum of 0"]),
+        ("g: {prompt: 1e999}", ["`prompt`", "number"]),
+        ("g: {completion: 1}", ["`g` lacks `prompt`", "add"]),
+        ("g: 1", ["lockgate.yaml:2:13", "`g`"]),
+    ] {
+        let report = check(&format!("upstream: {{url: https://a.b/v1}}\nprices: {{{prices}}}\n")).unwrap_err().to_string();
+        assert!(words.iter().all(|word| report.contains(word)), "{words:?} in {report}");
+    }
+}

@@ -30,6 +30,8 @@ pub(super) struct Written {
     pub(super) embedding: Embedding,
     /// What is looked for in requests and answers.
     pub(super) guardrails: Guardrails,
+    /// What models cost, by name, so that savings are told in money; `gpt-5*` is every model that begins so.
+    pub(super) prices: BTreeMap<String, Price>,
     /// How logs are written.
     pub(super) log: Log,
 }
@@ -221,6 +223,19 @@ pub(super) enum Action {
     Warn,
     /// What was found is replaced.
     Replace,
+}
+
+/// US dollars per million tokens.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Price {
+    /// Of tokens that the model reads.
+    #[schemars(range(min = 0.0))]
+    pub(super) prompt: f64,
+    /// Of tokens that it writes; left out, none, as for embeddings.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub(super) completion: f64,
 }
 
 /// How logs are written.

@@ -1,4 +1,7 @@
-//! The admin listener: health and metrics now; operations on cache and rules belong here, too.
+//! The admin listener: health, metrics, and operations on the cache; those on rules belong here, too.
+
+mod body;
+mod cache;
 
 use std::{
     net::SocketAddr,
@@ -15,10 +18,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, CachePlan},
     egress::{self, Body},
     error::{Error, Kind},
+    guard::InputGate,
     ingress::local_page,
+    ledger::Savings,
     telemetry::metric,
 };
 
@@ -44,10 +49,23 @@ pub struct Loaded {
     pub store: Option<String>,
 }
 
+/// The rooms that operators look into.
+#[derive(Debug)]
+pub struct Rooms {
+    /// What is kept.
+    pub cache: Cache,
+    /// By which settings a lookup is decided.
+    pub plan: CachePlan,
+    /// What a text must pass before it is compared with prompts that have passed it.
+    pub input: InputGate,
+    /// What the cache is worth.
+    pub savings: Arc<Savings>,
+}
+
 /// Answers the requests of the admin and the health port.
 pub struct Console {
     loaded: Loaded,
-    cache: Cache,
+    rooms: Rooms,
     metrics: PrometheusHandle,
     draining: AtomicBool,
 }
@@ -59,9 +77,9 @@ impl std::fmt::Debug for Console {
 }
 
 impl Console {
-    /// A console that shows this cache and these metrics.
-    pub fn new(loaded: Loaded, cache: Cache, metrics: PrometheusHandle) -> Arc<Self> {
-        Arc::new(Self { loaded, cache, metrics, draining: AtomicBool::new(false) })
+    /// A console that shows these rooms and these metrics.
+    pub fn new(loaded: Loaded, rooms: Rooms, metrics: PrometheusHandle) -> Arc<Self> {
+        Arc::new(Self { loaded, rooms, metrics, draining: AtomicBool::new(false) })
     }
 
     /// From now on this instance is not ready: it finishes what it has and takes nothing new.
@@ -72,14 +90,19 @@ impl Console {
     /// Folds samples into their buckets, and lets the cache drop what has expired.
     pub fn upkeep(&self) {
         self.metrics.run_upkeep();
-        self.cache.tidy();
+        self.rooms.cache.tidy();
     }
 
     /// Answers a request to the admin port, which is on loopback and asks for no key.
-    pub fn admin(&self, request: &Request<Incoming>) -> Response<Body> {
-        match local_page(request.headers(), request.uri()) {
-            Ok(()) => self.health(request),
-            Err(error) => egress::error(&error),
+    pub async fn admin(&self, request: Request<Incoming>) -> Response<Body> {
+        if let Err(error) = local_page(request.headers(), request.uri()) {
+            return egress::error(&error);
+        }
+        match request.uri().path().strip_prefix("/cache/").map(str::to_owned) {
+            Some(operation) => {
+                cache::answer(&self.rooms, &operation, request).await.unwrap_or_else(|error| egress::error(&error))
+            }
+            None => self.health(&request),
         }
     }
 
@@ -93,7 +116,9 @@ impl Console {
             "/readyz" => self.readyz(),
             "/metrics" => self.metrics(),
             path => {
-                let message = format!("There is no `{path}` here. Look at /livez, /readyz or /metrics.");
+                let message = format!(
+                    "There is no `{path}` here. Look at /livez, /readyz or /metrics; the admin port also has /cache/stats."
+                );
                 egress::error(&Error::new(Kind::UnknownEndpoint, message))
             }
         }
@@ -114,7 +139,7 @@ impl Console {
     }
 
     fn metrics(&self) -> Response<Body> {
-        let size = self.cache.size();
+        let size = self.rooms.cache.size();
         gauge!(metric::CACHE_ENTRIES).set(size.entries as f64);
         gauge!(metric::CACHE_BYTES).set(size.bytes as f64);
         gauge!(metric::CACHE_VECTORS).set(size.vectors as f64);

@@ -8,6 +8,8 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use tokio::sync::mpsc;
+
 use super::refusal;
 use crate::{
     error::Error,
@@ -25,6 +27,7 @@ enum Form {
     Told(Box<Replay>),
     Events(Box<Stream>),
     Arriving(Box<Arriving>),
+    Made(mpsc::Receiver<Bytes>),
 }
 
 impl Body {
@@ -43,6 +46,11 @@ impl Body {
         Self(Form::Events(stream))
     }
 
+    /// Pieces as somebody makes them, until the other end is dropped.
+    pub fn made(pieces: mpsc::Receiver<Bytes>) -> Self {
+        Self(Form::Made(pieces))
+    }
+
     /// Bytes as they come. A failure in the middle breaks the connection, so that nobody takes half for the whole.
     pub(super) fn arriving(body: Arriving) -> Self {
         Self(Form::Arriving(Box::new(body)))
@@ -58,6 +66,7 @@ impl HttpBody for Body {
             Form::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Form::Told(events) => Poll::Ready(events.next().map(|events| Ok(Frame::data(events)))),
             Form::Arriving(body) => Pin::new(body).poll_frame(cx),
+            Form::Made(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
             Form::Events(stream) => {
                 let polled = Pin::new(stream).poll_frame(cx);
                 if let Poll::Ready(Some(Err(error))) = &polled {
@@ -77,7 +86,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Form::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Form::Told(_) | Form::Events(_) | Form::Arriving(_) => SizeHint::default(),
+            Form::Told(_) | Form::Events(_) | Form::Arriving(_) | Form::Made(_) => SizeHint::default(),
         }
     }
 }

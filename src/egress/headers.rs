@@ -9,9 +9,14 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("x-portkey-cache-status
 const SIMILARITY: HeaderName = HeaderName::from_static("x-lockgate-similarity");
 const SCORE: HeaderName = HeaderName::from_static("x-lockgate-score");
 const CHECK: HeaderName = HeaderName::from_static("x-lockgate-check");
+const ENTRY: HeaderName = HeaderName::from_static("x-lockgate-entry");
+const COST: HeaderName = HeaderName::from_static("x-lockgate-cost");
 const BYPASS: HeaderName = HeaderName::from_static("x-lockgate-cache-bypass");
 const FLIGHT: HeaderName = HeaderName::from_static("x-lockgate-flight");
 const RULES: HeaderName = HeaderName::from_static("x-lockgate-rules");
+
+/// Enough that no two entries of a cache share them.
+const ENTRY_DIGITS: usize = 16;
 
 /// Says that no rule has seen a body.
 pub const UNGUARDED: (HeaderName, &str) = (HeaderName::from_static("x-lockgate-guard"), "unguarded");
@@ -31,6 +36,12 @@ pub(super) fn add(headers: &mut HeaderMap, exchange: &Exchange) {
     }
     if let Some(age) = exchange.age {
         headers.insert(AGE, HeaderValue::from(age.as_secs()));
+    }
+    if let Some(entry) = exchange.entry {
+        let id = blake3::Hash::from_bytes(entry).to_hex();
+        insert(headers, ENTRY, &id[..ENTRY_DIGITS]);
+        // The `usage` in the body is what the answer cost when it was made.
+        headers.insert(COST, HeaderValue::from_static("0"));
     }
     if exchange.follower {
         headers.insert(FLIGHT, HeaderValue::from_static("follower"));

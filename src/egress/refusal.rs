@@ -72,13 +72,14 @@ fn status_of(kind: Kind) -> StatusCode {
         Kind::SlowBody | Kind::SlowReader => StatusCode::REQUEST_TIMEOUT,
         Kind::ForeignOrigin => StatusCode::FORBIDDEN,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Kind::UnknownEndpoint => StatusCode::NOT_FOUND,
+        Kind::UnknownEndpoint | Kind::UnknownEntry => StatusCode::NOT_FOUND,
         Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
         Kind::UpgradeRefused => StatusCode::NOT_IMPLEMENTED,
         Kind::Unreachable | Kind::UpstreamReset | Kind::UpstreamMalformed | Kind::UpstreamError | Kind::ForbiddenAddress => {
             StatusCode::BAD_GATEWAY
         }
         Kind::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

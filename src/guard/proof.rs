@@ -56,6 +56,11 @@ impl Complete {
         Self(usage)
     }
 
+    /// The tokens that the answer cost.
+    pub fn usage(&self) -> Usage {
+        self.0
+    }
+
     /// The token is spent; the tokens that the answer cost remain.
     pub fn into_usage(self) -> Usage {
         self.0

@@ -56,7 +56,8 @@ impl Service {
         }
         let target = path::target(request.method(), request.uri().path(), &self.settings)?;
         let caller = self.pipeline.admit(request.headers())?;
-        let exchange = Exchange::new(trace_id.to_owned(), caller.tenant);
+        let tenant_name = caller.tenant_name.clone();
+        let exchange = Exchange { tenant_name, ..Exchange::new(trace_id.to_owned(), caller.tenant) };
         match target {
             Target::Greeting => Ok(egress::text(StatusCode::OK, "Lockgate is here. Point your client's base URL at /v1.\n")),
             Target::Endpoint(endpoint) => self.endpoint(endpoint, caller, exchange, request).await,

@@ -1,6 +1,10 @@
 //! What happened: one log line and a few metrics for each request, however it ended.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+mod savings;
+
+pub use savings::{Price, Saved, Savings, Settings};
 
 use metrics::{counter, histogram};
 
@@ -50,13 +54,16 @@ pub struct Record {
     model: String,
     key: Option<String>,
     trace_id: String,
+    savings: Option<Arc<Savings>>,
     open: bool,
 }
 
 impl Record {
     /// Begins with a request that was read.
-    pub fn of(request: &Request, key: Option<String>, trace_id: &str) -> Self {
-        Self::open(request.endpoint().as_str(), request.model(), key, trace_id)
+    pub fn of(request: &Request, key: Option<String>, trace_id: &str, savings: &Arc<Savings>) -> Self {
+        let mut record = Self::open(request.endpoint().as_str(), request.model(), key, trace_id);
+        record.savings = Some(Arc::clone(savings));
+        record
     }
 
     /// Begins with a request that is passed on unread. Of its path the query is left out, which may hold a key.
@@ -65,7 +72,7 @@ impl Record {
     }
 
     fn open(endpoint: &'static str, model: &str, key: Option<String>, trace_id: &str) -> Self {
-        Self { endpoint, model: cut(model).to_owned(), key, trace_id: trace_id.to_owned(), open: true }
+        Self { endpoint, model: cut(model).to_owned(), key, trace_id: trace_id.to_owned(), savings: None, open: true }
     }
 
     /// Ends with an answer, or with what the upstream said in place of one.
@@ -96,6 +103,9 @@ impl Record {
         self.open = false;
         let took = clock::now().saturating_duration_since(exchange.started);
         count(self.endpoint, exchange, outcome, took);
+        if let Some(savings) = self.savings.take().filter(|_| outcome == Outcome::Answered) {
+            savings.count(exchange, &self.model, took);
+        }
         let rules: Vec<_> = exchange.rules.iter().map(|note| format!("{}={}", note.rule, note.action)).collect();
         tracing::info!(
             trace_id = exchange.trace_id,

@@ -23,9 +23,10 @@ use crate::{
         flight::{Flight, Landed, Role, Subscriber, Task},
         scope::{self, Scope},
     },
+    clock,
     error::{Error, Kind, Result},
-    exchange::Exchange,
-    guard::{Block, Cleared, ClearedStream, Clearing, Screened, rules::RuleSetId},
+    exchange::{Cost, Exchange},
+    guard::{Block, Cleared, ClearedStream, Clearing, Complete, Screened, rules::RuleSetId},
     ledger::Record,
     route::{Arriving, Head, Passage},
 };
@@ -119,10 +120,11 @@ impl Pipeline {
     }
 
     /// Keeps a whole answer that may be kept.
-    pub(super) fn settle(&self, clearing: Clearing, head: Head, ticket: Option<Ticket>) -> Answered {
+    pub(super) fn settle(&self, clearing: Clearing, head: Head, ticket: Option<Ticket>, exchange: &mut Exchange) -> Answered {
         match clearing {
             Clearing::Blocked(block) => Answered::Blocked(block),
             Clearing::Passed(cleared, complete) => {
+                note_cost(complete.as_ref(), exchange);
                 self.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
                 Answered::Whole(head, cleared)
             }
@@ -176,6 +178,7 @@ async fn tell(
     let result = recorder.record(&mut *stream, || flight.leave()).await;
     let whole = match stream.finish(&mut exchange) {
         Some(Clearing::Passed(cleared, complete)) => {
+            note_cost(complete.as_ref(), &mut exchange);
             pipeline.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
             Some(cleared)
         }
@@ -183,7 +186,15 @@ async fn tell(
     };
     // Who has heard the end and asks again finds the answer in the cache, or makes a new call.
     flight.leave();
-    recorder.end(End { result, rules: exchange.rules, whole });
+    recorder.end(End { result, rules: exchange.rules, cost: exchange.cost, whole });
+}
+
+/// What an answer has cost that was just made. One from the cache cost something when it was.
+fn note_cost(complete: Option<&Complete>, exchange: &mut Exchange) {
+    if let Some(complete) = complete.filter(|_| exchange.entry.is_none()) {
+        let took = clock::now().saturating_duration_since(exchange.started);
+        exchange.cost = Some(Cost { usage: complete.usage(), took });
+    }
 }
 
 /// Whether another flight may come to more.
@@ -228,8 +239,9 @@ impl Passenger {
 
 /// The whole of a stream, for a client that cannot be told it as it comes.
 async fn whole(reader: Reader, exchange: &mut Exchange) -> Result<Cleared> {
-    let End { rules, whole, .. } = reader.ended().await?;
+    let End { rules, cost, whole, .. } = reader.ended().await?;
     exchange.note_rules(rules);
+    exchange.cost = cost;
     whole.ok_or_else(|| Error::new(Kind::UpstreamReset, "The upstream's stream ended early. Try again, or ask the provider."))
 }
 

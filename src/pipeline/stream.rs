@@ -34,8 +34,9 @@ impl Stream {
 
     fn close(&mut self, ending: Ending) {
         let Some((record, mut exchange)) = self.open.take() else { return };
-        if let Some(End { rules, .. }) = self.reader.end() {
+        if let Some(End { rules, cost, .. }) = self.reader.end() {
             exchange.note_rules(rules);
+            exchange.cost = cost;
         }
         if let Some(record) = record {
             record.ended(&exchange, ending);

@@ -18,7 +18,7 @@ use http_body_util::BodyExt as _;
 
 use crate::{
     error::{Error, Kind, Result},
-    exchange::RuleNote,
+    exchange::{Cost, RuleNote},
     guard::{Cleared, ClearedStream},
 };
 
@@ -72,6 +72,8 @@ pub(super) struct End {
     pub(super) result: Result<()>,
     /// What the rules found in the whole.
     pub(super) rules: Vec<RuleNote>,
+    /// What the whole took, where it is known.
+    pub(super) cost: Option<Cost>,
     /// The whole answer, where there is one.
     pub(super) whole: Option<Cleared>,
 }
@@ -153,7 +155,7 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         let error = Error::new(Kind::Internal, "The stream was given up before its end. Try again.");
-        self.set(End { result: Err(error), rules: Vec::new(), whole: None });
+        self.set(End { result: Err(error), rules: Vec::new(), cost: None, whole: None });
     }
 }
 
@@ -278,7 +280,7 @@ mod tests {
     }
 
     fn finished() -> End {
-        End { result: Ok(()), rules: Vec::new(), whole: None }
+        End { result: Ok(()), rules: Vec::new(), cost: None, whole: None }
     }
 
     #[derive(Default)]

@@ -61,6 +61,12 @@ pub mod metric {
     pub const STORE_DROPPED: &str = "lockgate_store_dropped_total";
     /// Entries that were found damaged on disk, and dropped.
     pub const STORE_DAMAGED: &str = "lockgate_store_damaged_total";
+    /// Tokens that were not spent because an answer had been given before.
+    pub const SAVED_TOKENS: &str = "lockgate_saved_tokens_total";
+    /// Seconds that nobody waited, for the same reason.
+    pub const SAVED_SECONDS: &str = "lockgate_saved_seconds_total";
+    /// US dollars that were not spent, for the same reason, where prices are configured.
+    pub const SAVED_USD: &str = "lockgate_saved_usd_total";
     /// Open connections, of all ports.
     pub const CONNECTIONS: &str = "lockgate_connections";
 }
@@ -81,6 +87,14 @@ pub mod label {
     pub const CHECK: &str = "check";
     /// What the rule did.
     pub const ACTION: &str = "action";
+    /// Which tokens: of the prompt or of the completion.
+    pub const KIND: &str = "kind";
+    /// Whose request: the tenant's name, or the beginning of its hash.
+    pub const TENANT: &str = "tenant";
+    /// Which model was asked for.
+    pub const MODEL: &str = "model";
+    /// What saved a call: `cache`, or the `flight` of another request.
+    pub const BY: &str = "by";
 }
 
 /// From a tenth of a hit to a patient model.
@@ -134,5 +148,8 @@ fn describe() {
     describe_gauge!(metric::STORE_BYTES, Unit::Bytes, "Bytes on disk that are in use.");
     describe_counter!(metric::STORE_DROPPED, "Entries that are in memory alone.");
     describe_counter!(metric::STORE_DAMAGED, "Entries found damaged on disk, and dropped.");
+    describe_counter!(metric::SAVED_TOKENS, "Tokens not spent, because an answer had been given before.");
+    describe_gauge!(metric::SAVED_SECONDS, Unit::Seconds, "Time that nobody waited, because an answer had been given before.");
+    describe_gauge!(metric::SAVED_USD, "US dollars not spent at the configured prices, because an answer had been given before.");
     describe_gauge!(metric::CONNECTIONS, "Open connections, of all ports.");
 }

@@ -23,6 +23,11 @@ impl Endpoint {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Chat, Self::Completions, Self::Embeddings];
 
+    /// The endpoint of this word; see [`Endpoint::as_str`].
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|endpoint| endpoint.as_str() == word)
+    }
+
     /// Its path under the upstream's base.
     pub fn path(self) -> &'static str {
         match self {

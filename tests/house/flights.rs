@@ -431,3 +431,26 @@ async fn nothing_is_kept_of_a_shared_stream_that_broke_off_and_who_was_told_noth
     assert_eq!((answers[0].said().as_str(), answers[0].cache()), ("Anew.", "MISS"));
     assert_eq!(upstream.calls(), 2);
 }
+
+#[tokio::test]
+async fn who_was_answered_by_anothers_call_saved_its_tokens_and_no_time() {
+    for (question, tokens) in [(chat("Hi"), [2, 4]), (streamed("Hi"), [0, 0])] {
+        let upstream = held_upstream().await;
+        let house = House::before(&upstream).await;
+        let asking = all_ask(&house, 3, &question).await;
+        upstream.was_asked(1).await;
+        taken_up(&house).await;
+        upstream.cue();
+        answers(asking).await;
+        let saved = house.look("/cache/stats").await.json()["saved"].clone();
+        assert_eq!(
+            (&saved["followers"], &saved["hits"], &saved["seconds"]),
+            (&Value::from(2), &Value::from(0), &Value::from(0.0))
+        );
+        assert_eq!(
+            [&saved["prompt_tokens"], &saved["completion_tokens"]].map(|tokens| tokens.as_u64().unwrap()),
+            tokens,
+            "{question}"
+        );
+    }
+}

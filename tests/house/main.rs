@@ -21,6 +21,7 @@ mod shapes;
 mod upstream;
 
 mod cache;
+mod cache_operations;
 mod connections;
 mod demo;
 mod endpoints;

@@ -87,6 +87,11 @@ async fn a_client_key_opens_the_door_and_stays_there() {
     // A key of the same tenant shares its entries, in the header that Portkey's SDKs use.
     let answer = house.ask_with(&[("x-portkey-api-key", "another-key-of-some-length")], &chat("Hi")).await;
     assert_eq!(answer.cache(), "HIT");
+    let saved = house.look("/metrics").await.text();
+    assert!(
+        saved.contains(r#"lockgate_saved_tokens_total{tenant="one",model="gpt-test",by="cache",kind="prompt"} 1"#),
+        "{saved}"
+    );
 }
 
 #[tokio::test]

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use super::*;
 use crate::{
     cache::{
-        entry::{About, Asked, Cost, Entry, Place},
+        entry::{About, Asked, Entry, Place},
         index::conformance::vector,
     },
     embed::{DIMENSIONS, TokenVectors},
-    exchange::Tenant,
+    exchange::{Cost, Tenant},
     guard::Stored,
     wire::{Endpoint, response::Usage},
 };

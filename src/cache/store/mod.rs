@@ -77,7 +77,7 @@ pub struct Page {
 }
 
 /// How much is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Size {
     /// Entries.
     pub entries: u64,
@@ -160,6 +160,11 @@ pub fn give_up(place: &str, error: &StoreError) {
 /// The engine in a record: its name, and what its vectors are recognised by. Empty where nothing is embedded.
 pub fn engine_label(name: &str, fingerprint: &[u8; 16]) -> Arc<str> {
     format!("{name}-{:032x}", u128::from_be_bytes(*fingerprint)).into()
+}
+
+/// What an engine's vectors are recognised by, in a label.
+pub fn engine_id(label: &str) -> &str {
+    label.rsplit_once('-').map_or("", |(_, id)| id)
 }
 
 /// The name in an engine's label.

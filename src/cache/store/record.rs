@@ -6,12 +6,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::super::{
-    entry::{About, Asked, Cost, Entry, Place},
+    entry::{About, Asked, Entry, Place, millis},
     scope::Key,
 };
 use crate::{
     embed::{DIMENSIONS, TokenVectors},
-    exchange::Tenant,
+    exchange::{Cost, Tenant},
     guard::Stored,
     wire::{Endpoint, response::Usage},
 };
@@ -121,7 +121,7 @@ impl Record {
 
 impl Written<'_> {
     fn read(&self, key: Key) -> Option<Entry> {
-        let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.as_str() == self.endpoint)?;
+        let endpoint = Endpoint::named(self.endpoint)?;
         let (prompt_tokens, completion_tokens) = self.tokens;
         Some(Entry {
             key,
@@ -157,10 +157,6 @@ fn numbers(bytes: &[u8]) -> Option<Vec<f32>> {
     let numbers: Vec<f32> = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
     let usable = rest.is_empty() && numbers.len() == DIMENSIONS && numbers.iter().all(|number| number.is_finite());
     usable.then_some(numbers)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ enum Command {
     Differences(oneshot::Sender<Vec<Pair>>),
     /// Answered when every change before it is written.
     Written(oneshot::Sender<()>),
+    Size(oneshot::Sender<Size>),
     Tidy,
     Close(oneshot::Sender<()>),
 }
@@ -60,13 +61,18 @@ impl Writer {
 
     /// Keeps an entry, if there is room in the queue.
     pub(in crate::cache) fn put(&self, entry: Arc<Entry>, vector: Vec<f32>) {
-        let record = Record { engine: Arc::clone(&self.engine), entry, vector };
+        let record = self.record(entry, vector);
         let size = record.size();
         let before = self.waiting.fetch_add(size, Ordering::Relaxed);
         if before + size > QUEUE_BYTES || !self.try_send(Command::Change(Change::Put(record))) {
             self.waiting.fetch_sub(size, Ordering::Relaxed);
             counter!(metric::STORE_DROPPED).increment(1);
         }
+    }
+
+    /// An entry of the engine that embeds now.
+    pub(in crate::cache) fn record(&self, entry: Arc<Entry>, vector: Vec<f32>) -> Record {
+        Record { engine: Arc::clone(&self.engine), entry, vector }
     }
 
     /// Remembers that an entry was served.
@@ -88,7 +94,25 @@ impl Writer {
 
     /// Has a change written down, however long the queue is; `false` if that cannot be, because the store was given up.
     pub async fn change(&self, change: Change) -> bool {
-        self.queue.send(Command::Change(change)).await.is_ok() && self.ask(Command::Written).await.is_some()
+        self.changes([change]).await
+    }
+
+    /// The same of several, in as few transactions as there can be.
+    pub async fn changes(&self, changes: impl IntoIterator<Item = Change>) -> bool {
+        for change in changes {
+            if let Change::Put(record) = &change {
+                self.waiting.fetch_add(record.size(), Ordering::Relaxed);
+            }
+            if self.queue.send(Command::Change(change)).await.is_err() {
+                return false;
+            }
+        }
+        self.ask(Command::Written).await.is_some()
+    }
+
+    /// How much is kept; `None` if the store is given up.
+    pub async fn size(&self) -> Option<Size> {
+        self.ask(Command::Size).await
     }
 
     /// At most `most` entries of the engine that embeds now; `None` if the store is given up.
@@ -177,19 +201,20 @@ impl Worker {
             Command::Page { engine, after, most, reply } => drop(reply.send(self.store.page(engine.as_deref(), after, most)?)),
             Command::Differences(reply) => drop(reply.send(self.store.differences()?)),
             Command::Written(reply) => drop(reply.send(())),
-            Command::Tidy => self.tidy()?,
+            Command::Size(reply) => drop(reply.send(self.tidy()?)),
+            Command::Tidy => drop(self.tidy()?),
             Command::Close(closed) => return Ok(Some(closed)),
             Command::Change(_) | Command::Used(_) => {}
         }
         Ok(None)
     }
 
-    fn tidy(&mut self) -> Result<(), StoreError> {
+    fn tidy(&mut self) -> Result<Size, StoreError> {
         self.write_used()?;
-        let Size { entries, bytes } = self.store.tidy(clock::unix_millis())?;
-        gauge!(metric::STORE_ENTRIES).set(entries as f64);
-        gauge!(metric::STORE_BYTES).set(bytes as f64);
-        Ok(())
+        let size = self.store.tidy(clock::unix_millis())?;
+        gauge!(metric::STORE_ENTRIES).set(size.entries as f64);
+        gauge!(metric::STORE_BYTES).set(size.bytes as f64);
+        Ok(size)
     }
 
     fn write_used(&mut self) -> Result<(), StoreError> {
@@ -262,6 +287,15 @@ mod tests {
         writer.tidy();
         assert_eq!(numbers(&writer).await.unwrap(), [1, 2], "six hits rank before three");
         assert_eq!(one.take_hits(), 0, "they are not counted twice");
+    }
+
+    #[tokio::test]
+    async fn several_changes_are_written_in_order_and_counted_as_they_wait() {
+        let Held { writer, .. } = writer();
+        let changes = [1, 2, 3].map(|n| Change::Put(writer.record(entry(n, 9), Vec::new())));
+        assert!(writer.changes(changes.into_iter().chain([Change::Remove([2; 32])])).await);
+        assert_eq!((numbers(&writer).await.unwrap().len(), writer.size().await.unwrap().entries), (2, 2));
+        assert_eq!(writer.waiting.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]

@@ -155,8 +155,8 @@ pub struct Stances([Stance; CHECKS]);
 impl Default for Stances {
     /// What changes the answer whenever it changes vetoes; the rest weighs.
     fn default() -> Self {
-        use Check::{Arguments, Literals, Names, Negation, Numbers, Opposites, People, Question};
-        let vetoes = [Numbers, Literals, Negation, Opposites, Arguments, Names, People, Question];
+        use Check::{Arguments, Literals, Names, Negation, Numbers, Opposites, People, Question, Time};
+        let vetoes = [Numbers, Literals, Negation, Opposites, Arguments, Names, People, Time, Question];
         Self(Check::ALL.map(|check| if vetoes.contains(&check) { Stance::Veto } else { Stance::Weigh }))
     }
 }
