@@ -174,7 +174,7 @@ impl Resolver<'_> {
 
     fn written_threshold(&mut self, threshold: f64) -> f32 {
         let at = "/cache/threshold";
-        let remedy = "write 0.97; lower serves more, wrong answers among it. A distance d is a similarity of 1 - d";
+        let remedy = "write 0.94; lower serves more, wrong answers among it. A distance d is a similarity of 1 - d";
         if !(0.0..=1.0).contains(&threshold) {
             let message = "is a cosine similarity: from 0 to 1, higher is stricter";
             self.refuse(at, message, remedy);

@@ -68,7 +68,7 @@ fn the_shape_is_checked() {
             "2:9 `mode` does not take this value",
             "did you mean `semantic`? Write `semantic`, `shadow`, `exact` or `off`",
         ),
-        ("cache:\n  threshold: high", "2:14 `threshold` takes a number, not a string", "such as 0.97"),
+        ("cache:\n  threshold: high", "2:14 `threshold` takes a number, not a string", "such as 0.94"),
         ("cache:\n  threshold: '0.9'", "2:14 `threshold` takes a number, not a string", "remove the quotes"),
         ("cache:\n  ttl: 30", "2:8 `ttl` takes a string, not a number", "such as 24h"),
         ("server: 8787", "1:9 `server` takes a mapping, not a number", "indented"),
