@@ -72,7 +72,7 @@ def findings(rows):
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "pairs.jsonl"
         file.write_text("".join(json.dumps({"a": a, "b": b, "same": same, "group": group}) + "\n" for a, b, same, group in rows))
-        command = [*os.environ.get("LOCKGATE_QUALITY_BENCH","cargo bench --quiet --bench cache_quality --").split(), "--findings", str(file)]
+        command = ["cargo", "bench", "--quiet", "--bench", "cache_quality", "--", "--findings", str(file)]
         lines = subprocess.run(command, cwd=HERE.parent, check=True, capture_output=True, text=True).stdout.splitlines()
     table = [line.split(",") for line in lines[1:]]
     names = lines[0].split(",")[3:]

@@ -17,8 +17,8 @@
 //!
 //! [`ingress`] listens, bounds what comes in and decodes it to a [`wire::Request`] that keeps the bytes as they were sent. [`access`] says who calls.
 //! [`pipeline`] knows the order of the stages and nothing else does. The input gate of [`guard`] makes it [`guard::Screened`]; [`cache`] looks it up. When the
-//! exact tier misses, the request joins the flight ([`cache::flight`]) of those who ask for the same, or leads one, which asks [`embed`] for a vector
-//! and makes the one upstream call. [`route`] attempts the upstream over [`outbound`], the only client socket. The output gate makes the answer
+//! exact tier misses, the request joins the flight ([`cache::flight`]) of those who ask for the same, or leads one, which asks [`embed`] for a vector,
+//! has the nearest entries verified ([`cache::verify`]), and makes the one upstream call. [`route`] attempts the upstream over [`outbound`], the only client socket. The output gate makes the answer
 //! [`guard::Cleared`], hits included, and mints [`guard::Complete`] when the model had said all; only with both does the cache admit it, and hand it to
 //! its [`cache::store`], which keeps it across restarts. [`egress`] turns answer or
 //! refusal into HTTP, and [`ledger`] writes down how it ended.
@@ -38,6 +38,7 @@
 //! 7. Logs carry rule ids, never the matched text, never a key.
 //! 8. Vectors of different models, engines, precisions or CPU kinds never meet in one index: [`embed::Fingerprint`] includes a probe vector, because int8
 //!    arithmetic differs between CPUs.
+//! 9. Nothing is served for its meaning that was not verified. A check can lower a score, and no check can raise it.
 //! 9. A store that was filled by one engine keeps it: a shared library that appears does not silently empty the cache.
 
 // In travel order; the blank lines keep the formatter from sorting them.

@@ -137,7 +137,11 @@ impl Resolver<'_> {
                 Mode::Off => cache::Mode::Off,
             },
             threshold: self.threshold(written),
-            stances: written.checks.iter().fold(Stances::default(), |stances, (&check, &stance)| stances.with(check, stance)),
+            stances: written
+                .checks
+                .all()
+                .into_iter()
+                .fold(Stances::default(), |stances, (check, stance)| stances.with(check, stance)),
             ttl: self.duration("/cache/ttl", &written.ttl),
             max_bytes,
             max_entries: written.max_entries,

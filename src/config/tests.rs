@@ -7,7 +7,10 @@ use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    cache,
+    cache::{
+        self,
+        verify::{Check, Stance},
+    },
     config::{Config, Environment},
     diagnostics::{Report, Source},
     embed, guard,
@@ -313,6 +316,34 @@ fn the_store_lies_where_the_file_or_the_environment_says() {
     assert_eq!(place("store: {path: ../cache.db}", &both), some("/etc/lockgate/../cache.db"));
     assert_eq!(place("store: {enabled: false}", &both), None);
     assert_eq!(place("mode: off", &both), None, "what is not cached is not kept either");
+}
+
+#[test]
+fn what_is_near_enough_is_set_in_one_way() {
+    let cache = |text: &str| fine(&format!("cache: {{{text}}}")).cache;
+    let [strict, lax] = ["max_error: 0.02", "max_error: 0.1"].map(|text| cache(text).threshold);
+    assert!(strict > lax && (0.7..1.0).contains(&lax), "{strict} {lax}");
+    assert!((cache("threshold: 0.9").threshold - 0.9).abs() < 1e-6);
+    assert_refused(&[
+        (
+            "cache:\n  threshold: 0.9\n  max_error: 0.02",
+            "3:14 `cache.max_error` is written beside `cache.threshold`",
+            "remove one",
+        ),
+        ("cache:\n  max_error: 0", "2:14 `cache.max_error` is less than any threshold promises", "such as 0.05"),
+    ]);
+}
+
+#[test]
+fn single_checks_are_set_by_name() {
+    let stances = fine("cache: {checks: {names: weigh, scope: veto, question: off}}").cache.stances;
+    assert_eq!(
+        [Check::Names, Check::Scope, Check::Question].map(|check| stances.of(check)),
+        [Stance::Weigh, Stance::Veto, Stance::Off]
+    );
+    assert_eq!(stances.of(Check::Numbers), Stance::Veto, "the others stay as they are");
+    let unknown = lines(&check("cache: {checks: {number: veto}}").unwrap_err());
+    assert!(unknown[0].contains("numbers"), "a name that does not exist is told the nearest: {unknown:?}");
 }
 
 #[test]

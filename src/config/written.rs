@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
-use crate::cache::verify::{Check, Stance};
+use crate::cache::verify::{CHECKS, Check, Stance, Stances};
 
 /// Configuration of Lockgate: a semantic cache and guardrails sidecar for LLM traffic.
 ///
@@ -126,9 +126,8 @@ pub(super) struct Cache {
     /// In place of a threshold: the share of semantic hits that may be wrong, such as 0.02. An estimate from public data, not from your traffic.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub(super) max_error: Option<f64>,
-    /// What single checks may do, in place of what they ship with.
-    #[schemars(extend("examples" = [{"names": "veto", "question": "off"}]))]
-    pub(super) checks: BTreeMap<Check, Stance>,
+    /// What speaks against a near neighbour, and what it may do: veto, weigh or off.
+    pub(super) checks: Checks,
     /// How long an answer is served again; single ones up to a twentieth less, so that they do not all end together.
     pub(super) ttl: String,
     /// Memory for answers.
@@ -155,6 +154,59 @@ pub(super) struct Store {
     /// Answers in the file, at least 1.
     #[schemars(range(min = 1))]
     pub(super) max_entries: u64,
+}
+
+/// What speaks against a near neighbour.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Checks {
+    /// Numbers, amounts, units.
+    pub(super) numbers: Stance,
+    /// URLs, addresses, ids, versions, dates, names in code.
+    pub(super) literals: Stance,
+    /// Not, never, without: on one side only.
+    pub(super) negation: Stance,
+    /// A word stands against its opposite.
+    pub(super) opposites: Stance,
+    /// Who does what to whom is the other way round.
+    pub(super) arguments: Stance,
+    /// Other names.
+    pub(super) names: Stance,
+    /// He, she, or somebody by name.
+    pub(super) people: Stance,
+    /// Other days, months and habits.
+    pub(super) time: Stance,
+    /// Where, when, why, how.
+    pub(super) question: Stance,
+    /// Only, all, first, other.
+    pub(super) scope: Stance,
+    /// A word was added that the other side does not account for.
+    pub(super) added: Stance,
+    /// A word has nothing like it on the other side.
+    pub(super) unmatched: Stance,
+    /// The likeness is one of words rather than of meaning.
+    pub(super) shared: Stance,
+}
+
+impl Checks {
+    /// Every check, and what is written of it.
+    pub(super) fn all(&self) -> [(Check, Stance); CHECKS] {
+        [
+            (Check::Numbers, self.numbers),
+            (Check::Literals, self.literals),
+            (Check::Negation, self.negation),
+            (Check::Opposites, self.opposites),
+            (Check::Arguments, self.arguments),
+            (Check::Names, self.names),
+            (Check::People, self.people),
+            (Check::Time, self.time),
+            (Check::Question, self.question),
+            (Check::Scope, self.scope),
+            (Check::Added, self.added),
+            (Check::Unmatched, self.unmatched),
+            (Check::Shared, self.shared),
+        ]
+    }
 }
 
 /// Which requests are answered from the cache.
@@ -294,7 +346,7 @@ impl Default for Cache {
             mode: Mode::Semantic,
             threshold: defaults::THRESHOLD,
             max_error: None,
-            checks: BTreeMap::new(),
+            checks: Checks::default(),
             ttl: defaults::TTL.to_owned(),
             max_memory: defaults::MAX_MEMORY.to_owned(),
             max_entries: defaults::MAX_ENTRIES,
@@ -311,6 +363,27 @@ impl Default for Store {
             path: None,
             max_size: defaults::STORE_MAX_SIZE.to_owned(),
             max_entries: defaults::STORE_MAX_ENTRIES,
+        }
+    }
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        let of = |check| Stances::default().of(check);
+        Self {
+            numbers: of(Check::Numbers),
+            literals: of(Check::Literals),
+            negation: of(Check::Negation),
+            opposites: of(Check::Opposites),
+            arguments: of(Check::Arguments),
+            names: of(Check::Names),
+            people: of(Check::People),
+            time: of(Check::Time),
+            question: of(Check::Question),
+            scope: of(Check::Scope),
+            added: of(Check::Added),
+            unmatched: of(Check::Unmatched),
+            shared: of(Check::Shared),
         }
     }
 }
