@@ -98,7 +98,7 @@ impl<'p> Pair<'p> {
     }
 
     /// How far the loneliest of these words is from every token of the other side, 0 to about 1. Of prompts too long for token vectors, words that stand alone are
-    /// [`FAR`].
+    /// taken to be far.
     pub fn farthest(&self, side: usize, words: &[usize]) -> f32 {
         let far = |&at: &usize| match self.near(side, at) {
             Some(near) => 1.0 - near,
