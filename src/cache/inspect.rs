@@ -14,7 +14,7 @@ use super::{
     scope,
     semantic::{Asking, usable},
     store,
-    verify::Check,
+    verify::{Check, Reading, Side},
 };
 use crate::{
     embed::{Embedding, TokenVectors},
@@ -219,7 +219,8 @@ impl Cache {
         let cache = self.clone();
         let search = move || {
             let tokens = TokenVectors::of(&embedding);
-            let asking = Asking::of(&text, &tokens);
+            let reading = Reading::of(&text);
+            let asking = Asking { text: &text, side: Side { reading: &reading, tokens: &tokens } };
             let nearest = cache.nearest_of(&among, &embedding.vector).into_iter();
             let neighbours =
                 nearest.map(|(entry, similarity)| Neighbour::of(&cache.judge(&asking, entry, similarity, &plan), bypass));

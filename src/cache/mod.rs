@@ -325,13 +325,14 @@ impl Cache {
         let (created, ttl) = (clock::unix_millis(), entry::jittered(ttl, &key));
         let entry = Arc::new(Entry { key, stored, created, ttl, about, cost, asked, hits: 0.into() });
         self.bytes.fetch_add(entry.size() as u64, Ordering::Relaxed);
-        // First the entry, then its vector: a vector without an entry leads nowhere and is passed over.
+        // First the store, so that whoever finds the entry and takes it out takes it out there too.
+        if let Some(store) = &self.store {
+            store.put(Arc::clone(&entry), vector.clone());
+        }
+        // Then the entry, then its vector: a vector without an entry leads nowhere and is passed over.
         self.entries.insert(key, Arc::clone(&entry));
         if let Some(place) = entry.place() {
             self.index(place, key, &vector);
-        }
-        if let Some(store) = &self.store {
-            store.put(entry, vector);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The semantic tier: embed a question, find its neighbours, verify them. All of it happens on an embedding thread.
 
-use std::{cell::OnceCell, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Cache, CachePlan, Entry, policy,
@@ -37,6 +37,8 @@ pub struct Question {
     pub partition: Key,
     /// Its words.
     pub text: Box<str>,
+    /// The same, taken apart.
+    pub reading: Reading,
     /// Its vector, of length 1.
     pub vector: Vec<f32>,
     /// The vectors of its tokens.
@@ -74,32 +76,26 @@ pub(super) type Found = (Question, Vec<Candidate>);
 /// A text while it is held against others.
 #[derive(Debug)]
 pub(super) struct Asking<'q> {
-    text: &'q str,
-    tokens: &'q TokenVectors,
-    /// Taken apart when it is first verified.
-    reading: OnceCell<Reading>,
-}
-
-impl<'q> Asking<'q> {
-    pub(super) fn of(text: &'q str, tokens: &'q TokenVectors) -> Self {
-        Self { text, tokens, reading: OnceCell::new() }
-    }
-
-    fn side(&self) -> Side<'_> {
-        Side { reading: self.reading.get_or_init(|| Reading::of(self.text)), tokens: self.tokens }
-    }
+    /// Its words.
+    pub(super) text: &'q str,
+    /// The same taken apart, and its token vectors.
+    pub(super) side: Side<'q>,
 }
 
 impl Question {
     fn asking(&self) -> Asking<'_> {
-        Asking::of(&self.text, &self.tokens)
+        Asking { text: &self.text, side: Side { reading: &self.reading, tokens: &self.tokens } }
     }
 
     /// Makes a question of a text, unless its vector would say little.
     fn of(partition: Key, text: Box<str>, embedding: Embedding) -> Result<Self, Bypass> {
         usable(&embedding)?;
+        let reading = Reading::of(&text);
+        if !reading.is_whole() {
+            return Err(Bypass::TooLong);
+        }
         let tokens = TokenVectors::of(&embedding);
-        Ok(Self { partition, text, vector: embedding.vector, tokens })
+        Ok(Self { partition, text, reading, vector: embedding.vector, tokens })
     }
 }
 
@@ -159,7 +155,7 @@ impl Cache {
         let Some(asked) = entry.asked.as_ref().filter(|_| similarity >= WORTH_VERIFYING) else {
             return Candidate { entry, similarity, verdict: Verdict::unverified(similarity), fate: Fate::BelowThreshold };
         };
-        let verdict = verify::verify(similarity, &Pair::of(asking.side(), asked.side()), &plan.stances);
+        let verdict = verify::verify(similarity, &Pair::of(asking.side, asked.side()), &plan.stances);
         let reported = self.differs(&asked.place.partition, asking.text, &asked.text);
         let fate = if reported { Fate::ReportedDifferent } else { policy::fate(&verdict, plan.threshold) };
         Candidate { entry, similarity, verdict, fate }

@@ -7,7 +7,7 @@ use metrics::counter;
 
 use super::{
     Cache, Entry,
-    verify::{Check, Pair, Reading, Side, Stances, verify},
+    verify::{Check, Pair, Reading, Side, Stance, Stances, verify},
 };
 use crate::{
     embed::{Embedding, TokenVectors, Worker, cosine},
@@ -55,19 +55,33 @@ async fn agree(worker: &Worker, [one, other]: [String; 2]) -> Option<bool> {
     if one.split_whitespace().eq(other.split_whitespace()) {
         return Some(true);
     }
-    let read = |text: String| async {
-        worker.embed(text, |text, embedding| (Reading::of(&text), TokenVectors::of(&embedding), embedding)).await.ok()?.ok()
-    };
-    let (one, other) = (read(one).await?, read(other).await?);
-    Some(same(&one, &other))
+    let read = |text: String, embedding: Embedding| Answer::of(&text, embedding);
+    let one = worker.embed(one, read).await.ok()?.ok()??;
+    // On the thread that embeds, which may be busy for as long as this takes.
+    worker.embed(other, move |text, embedding| Some(one.agrees(&read(text, embedding)?))).await.ok()?.ok()?
 }
 
-/// Near enough, and with the same numbers, literals and negations.
-fn same(one: &(Reading, TokenVectors, Embedding), other: &(Reading, TokenVectors, Embedding)) -> bool {
-    let similarity = cosine(&one.2.vector, &other.2.vector);
-    let pair = Pair::of(Side { reading: &one.0, tokens: &one.1 }, Side { reading: &other.0, tokens: &other.1 });
-    let verdict = verify(similarity, &pair, &Stances::default());
-    similarity >= ALIKE && !matches!(verdict.veto, Some(Check::Numbers | Check::Literals | Check::Negation))
+/// An answer that is short enough to be compared.
+struct Answer {
+    reading: Reading,
+    embedding: Embedding,
+}
+
+impl Answer {
+    fn of(text: &str, embedding: Embedding) -> Option<Self> {
+        let reading = Reading::of(text);
+        (!embedding.truncated && reading.is_whole()).then_some(Self { reading, embedding })
+    }
+
+    /// Near enough, and with the same numbers, literals and negations.
+    fn agrees(&self, other: &Self) -> bool {
+        let none = TokenVectors::default();
+        let side = |reading| Side { reading, tokens: &none };
+        let similarity = cosine(&self.embedding.vector, &other.embedding.vector);
+        let stances = [Check::Numbers, Check::Literals, Check::Negation];
+        let stances = stances.into_iter().fold(Stances::COSINE_ALONE, |stances, check| stances.with(check, Stance::Veto));
+        similarity >= ALIKE && verify(similarity, &Pair::of(side(&self.reading), side(&other.reading)), &stances).veto.is_none()
+    }
 }
 
 fn note(shadow: &Shadow, agrees: Option<bool>) {

@@ -83,6 +83,12 @@ struct Selectors {
 
 impl Selectors {
     fn resolve(self) -> Result<Selection> {
+        for (name, selector) in [("tenant", &self.tenant), ("text", &self.text)] {
+            if selector.as_deref().is_some_and(str::is_empty) {
+                let message = format!("`{name}` is empty, and every entry would match. Leave it out, or say what to look for.");
+                return Err(Error::new(Kind::InvalidRequest, message).param(name));
+            }
+        }
         let older_than = self.older_than.as_deref().map(age).transpose()?;
         let tenant = self.tenant.map(|tenant| tenant.to_ascii_lowercase());
         let text = self.text.map(|text| text.to_lowercase());

@@ -84,13 +84,17 @@ impl Tokens256 {
         Ok(Tokens { truncated, unknown: self.unknown(&ids), ids, offsets })
     }
 
-    /// Of the words that tell the language, the share that speaks against the model's own.
+    /// Of the words that tell the language, the share that speaks against the model's own. A single word that has no token at all makes it 1: every such word is
+    /// the same to the model, so that a snake and a turtle would be one.
     fn unknown(&self, ids: &[u32]) -> f32 {
         let evidence = |id: u32| self.evidence.get(id as usize).copied().unwrap_or(Evidence::Nothing);
+        if ids.iter().any(|&id| evidence(id) == Evidence::Unknown) {
+            return 1.0;
+        }
         let (mut foreign, mut familiar) = (0_u16, 0_u16);
         for pair in ids.windows(2) {
             match (evidence(pair[0]), evidence(pair[1])) {
-                (Evidence::Unknown, _) | (Evidence::Word | Evidence::Familiar, Evidence::Continues) => foreign += 1,
+                (Evidence::Word | Evidence::Familiar, Evidence::Continues) => foreign += 1,
                 (Evidence::Familiar, _) => familiar += 1,
                 _ => {}
             }
@@ -118,6 +122,15 @@ mod tests {
 
     fn tokens() -> Tokens256 {
         Tokens256::load(&ModelFiles::open(None).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_word_without_a_token_makes_the_text_unknown() {
+        for text in
+            ["What does \u{1F40D} mean?", "What does \u{732B} mean in English?", &format!("Translate {}", "acgt".repeat(30))]
+        {
+            assert!((tokens().of(text).unwrap().unknown - 1.0).abs() < f32::EPSILON, "{text}");
+        }
     }
 
     const ENGLISH: &str = "

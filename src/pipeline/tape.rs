@@ -26,7 +26,7 @@ use crate::{
 const MAX_KEPT_BYTES: usize = 1 << 20;
 
 /// How far a reader may fall behind on a tape that is longer than that.
-const MAX_BEHIND_BYTES: usize = 4 << 20;
+const MAX_BEHIND_BYTES: usize = 8 << 20;
 
 /// How far the tape runs ahead of its fastest reader.
 const AHEAD_BYTES: u64 = 64 << 10;

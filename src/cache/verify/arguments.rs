@@ -49,8 +49,11 @@ fn swaps(pair: &Pair<'_>, matched: &[(usize, usize)]) -> Swap {
     let mut swap = Swap::None;
     for (nth, &(first, to_first)) in matched.iter().enumerate() {
         for &(second, to_second) in &matched[nth + 1..] {
+            if to_first < to_second {
+                continue;
+            }
             let places = [Slot::of(one, first), Slot::of(one, second), Slot::of(other, to_first), Slot::of(other, to_second)];
-            if to_first < to_second || !exchanged(places) {
+            if !exchanged(places) {
                 continue;
             }
             if !(symmetric(pair) || listed(one, first, second) && listed(other, to_second, to_first)) {

@@ -29,11 +29,21 @@ mod tests {
                 ("Explain `map`", "Explain `filter`"),
                 ("What does user_id mean?", "What does group_id mean?"),
                 ("Fix error E0382", "Fix error E0502"),
+                ("Summarise https://example.org/aBc", "Summarise https://example.org/AbC"),
+                ("Is 10-20 minutes enough?", "Is 10-30 minutes enough?"),
+                ("Call 555-1234", "Call 555-1235"),
+                ("Who is user 1234567890123456789?", "Who is user 1234567890123456790?"),
+                ("Are you open on 3/4?", "Are you open on 6/8?"),
+                ("The mean of 1,2,34", "The mean of 1,23,4"),
+                ("What is 12 * 7?", "What is 12 / 7?"),
+                ("What is 5 + 3?", "What is 5 - 3?"),
+                ("Is a < b?", "Is a > b?"),
             ],
             &[
                 ("Summarise https://example.org/a", "Please summarise https://example.org/a."),
                 ("Explain `map`", "explain the `map` function"),
                 ("What does user_id mean?", "What's the meaning of user_id?"),
+                ("Cats and/or dogs - which?", "cats and/or dogs: which?"),
             ],
         );
     }

@@ -35,6 +35,7 @@ mod tests {
                 ("What is 15% of 80?", "What is 20% of 80?"),
                 ("A loan of 1,500 dollars", "A loan of 1,500,000 dollars"),
                 ("Windows 10 is slow", "Windows 11 is slow"),
+                ("Can I take half a tablet?", "Can I take one tablet?"),
             ],
             &[
                 ("Is 3 GB of memory enough?", "Would 3GB memory be enough?"),

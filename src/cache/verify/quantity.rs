@@ -34,7 +34,7 @@ pub(super) fn is_currency(char: char) -> bool {
 /// Reads one word as a number, if it is one.
 pub(super) fn parse(lower: &str) -> Option<Quantity> {
     if let Some((value, ordinal)) = lexicon::number_word(lower) {
-        return Some(Quantity { value, unit: None, ordinal, vague: value <= 1.0 && !ordinal });
+        return Some(Quantity { value, unit: None, ordinal, vague: !ordinal && (value - 1.0).abs() < f64::EPSILON });
     }
     let (sign, rest) = match lower.chars().next()? {
         char if is_currency(char) => (Some(char), &lower[char.len_utf8()..]),
@@ -59,21 +59,27 @@ pub(super) fn parse(lower: &str) -> Option<Quantity> {
     Some(quantity)
 }
 
+/// What an `f64` tells apart, to the last digit.
+const MAX_DIGITS: usize = 15;
+
 fn value(number: &str) -> Option<f64> {
     if !number.contains(|char: char| char.is_ascii_digit()) {
         return None;
     }
     let number = number.trim_end_matches(['.', ',', '-', '/', ':']);
-    if let Some((above, below)) = number.split_once('/') {
-        let (above, below): (f64, f64) = (above.parse().ok()?, below.parse().ok()?);
-        return (below != 0.0).then(|| above / below);
+    // More digits than a number of this kind holds apart, or a fraction that may be a date: compared as it is written.
+    if number.contains('/') || number.bytes().filter(u8::is_ascii_digit).count() > MAX_DIGITS {
+        return None;
     }
     if let Some((hours, minutes)) = number.split_once(':') {
         let (hours, minutes): (f64, f64) = (hours.parse().ok()?, minutes.parse().ok()?);
         return Some(hours + minutes / 60.0);
     }
-    let plain: String = number.chars().filter(|&char| char != ',').collect();
-    plain.parse().ok()
+    let mut groups = number.split(',');
+    let first = groups.next()?;
+    let thousands = groups.all(|group| group.split('.').next().is_some_and(|digits| digits.len() == 3));
+    let is_one = !number.contains(',') || (thousands && (1..=3).contains(&first.len()));
+    is_one.then(|| number.replace(',', "").parse().ok())?
 }
 
 /// Puts together what several words say: "twenty five", "3 million", "10 kg".

@@ -12,6 +12,9 @@ use super::{
     quantity::{self, Quantity},
 };
 
+/// Longer prompts are not verified: aligning two takes the square of their words. [`Reading::is_whole`] says so.
+const MAX_WORDS: usize = 512;
+
 static STEMMER: LazyLock<Stemmer> = LazyLock::new(|| Stemmer::create(Algorithm::English));
 
 /// What a word is to the checks.
@@ -81,7 +84,7 @@ impl Reading {
     pub fn of(text: &str) -> Self {
         let mut words = Vec::with_capacity(text.len() / 5 + 1);
         let mut opens = true;
-        for piece in (Pieces { text, at: 0 }) {
+        for piece in (Pieces { text, at: 0 }).take(MAX_WORDS + 1) {
             let opened = opens || piece.opens;
             opens = false;
             push(&mut words, &piece, opened);
@@ -89,6 +92,11 @@ impl Reading {
         names(text, &mut words);
         quantity::join(&mut words);
         Self { words }
+    }
+
+    /// Whether all of the text was read.
+    pub fn is_whole(&self) -> bool {
+        self.words.len() <= MAX_WORDS
     }
 }
 
@@ -120,6 +128,11 @@ impl<'t> Iterator for Pieces<'t> {
             if begins_piece(rest, first) {
                 break;
             }
+            if is_operator(&self.text[..self.at], rest, first) {
+                let start = self.at;
+                self.at += first.len_utf8();
+                return Some(Piece { text: &rest[..first.len_utf8()], start, opens, after_break, quoted: true });
+            }
             opens |= matches!(first, '.' | '!' | '?' | '\n');
             after_break |= matches!(first, ',' | ';' | ':' | '(' | ')' | '-' | '–' | '—' | '/');
             quoted = first == '`';
@@ -130,6 +143,18 @@ impl<'t> Iterator for Pieces<'t> {
         let start = self.at;
         self.at += length;
         Some(Piece { text: &rest[..length], start, opens, after_break, quoted })
+    }
+}
+
+/// Signs that turn a question into another one: "12 * 7" and "12 / 7". Dashes and slashes are that only next to digits.
+fn is_operator(before: &str, rest: &str, char: char) -> bool {
+    match char {
+        '*' | '<' | '>' | '=' | '^' | '|' | '%' | '+' | '−' | '×' | '÷' => true,
+        '-' | '/' => {
+            let next = rest[char.len_utf8()..].trim_start();
+            before.trim_end().ends_with(char::is_numeric) && next.starts_with(char::is_numeric)
+        }
+        _ => false,
     }
 }
 
@@ -155,12 +180,13 @@ fn piece_length(rest: &str) -> usize {
         let digits =
             inside && word[..at].ends_with(|last: char| last.is_ascii_digit()) && next.is_some_and(|next| next.is_ascii_digit());
         let joins = match char {
-            '\'' | '’' | '_' | '@' | '#' => inside,
+            '\'' | '’' | '_' | '@' => inside,
             '.' => inside || at == 0,
             ',' | ':' | '/' => digits,
             // Dates and versions keep their dashes, other compounds fall apart.
             '-' => digits || at == 0,
             '+' => true,
+            '#' if at > 0 => true,
             '%' => at > 0,
             _ => char.is_alphanumeric() || quantity::is_currency(char),
         };
@@ -190,10 +216,14 @@ fn push(words: &mut Vec<Word>, piece: &Piece<'_>, opens: bool) {
         });
     };
     if piece.quoted || lexicon::is_literal(piece.text) {
-        return add(&lower, Kind::Literal);
+        return add(piece.text, Kind::Literal);
     }
     if let Some(quantity) = quantity::parse(&lower) {
         return add(&lower, Kind::Quantity(quantity));
+    }
+    // Digits that are no number are compared as they are written: ranges, dates, telephone numbers.
+    if piece.text.contains(char::is_numeric) {
+        return add(piece.text, Kind::Literal);
     }
     let (head, tail) = lexicon::contraction(&lower);
     add(head, lexicon::kind_of(head));
@@ -213,5 +243,17 @@ fn names(text: &str, words: &mut [Word]) {
         let written = &text[word.span.0..word.span.1];
         let mixed = written.chars().skip(1).any(char::is_uppercase);
         word.name = word.is_content() && telling && ((capital(word) && !word.opens) || mixed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_of_very_many_words_is_not_read_to_its_end() {
+        assert!(Reading::of(&"a ".repeat(MAX_WORDS)).is_whole());
+        let reading = Reading::of(&"b\u{1}".repeat(8000));
+        assert!(!reading.is_whole() && reading.words.len() <= MAX_WORDS + 1);
     }
 }
