@@ -127,7 +127,7 @@ impl Pipeline {
             }
             AnswerBody::Arriving(body) => {
                 let stream = ClearedStream::new(body, StreamGate::new(self.output.clone(), endpoint));
-                Ok(Answered::Stream(answer.head, Box::new(stream), ticket.map(Box::new)))
+                Ok(Answered::Stream(answer.head, Box::new(stream), ticket))
             }
         }
     }

@@ -147,7 +147,7 @@ pub enum Lookup {
     /// An answer, to be cleared again.
     Hit(Stored),
     /// Nothing that may be served; the ticket says where the fresh answer belongs.
-    Miss(Ticket),
+    Miss(Box<Ticket>),
 }
 
 /// Where an answer belongs. Made by a lookup, spent by [`Cache::settle`].
@@ -262,7 +262,8 @@ impl Cache {
             return Lookup::Hit(self.served(&entry, CacheStatus::Hit, exchange));
         }
         let about = about(screened, plan, exchange);
-        let mut ticket = Ticket { key: scope.exact, ttl: plan.ttl, about, since: clock::now(), question: None, shadow: None };
+        let mut ticket =
+            Box::new(Ticket { key: scope.exact, ttl: plan.ttl, about, since: clock::now(), question: None, shadow: None });
         match self.by_meaning(scope.partition, scope::question(screened), plan, exchange).await {
             Ok((question, candidates)) => {
                 ticket.question = Some(question);
@@ -298,9 +299,9 @@ impl Cache {
     }
 
     /// Keeps an answer, if there is a place for it and it was cleared and complete.
-    pub fn settle(&self, ticket: Option<Ticket>, kept: Option<(Cleared, Complete)>) {
+    pub fn settle(&self, ticket: Option<Box<Ticket>>, kept: Option<(Cleared, Complete)>) {
         if let (Some(ticket), Some((cleared, complete))) = (ticket, kept) {
-            self.admit(ticket, cleared, complete);
+            self.admit(*ticket, cleared, complete);
         }
     }
 

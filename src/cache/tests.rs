@@ -102,7 +102,7 @@ impl House {
     async fn ask(&self, text: &str) -> CacheStatus {
         let (lookup, exchange) = self.lookup(0, text, &Wish::default()).await;
         if let Lookup::Miss(ticket) = lookup {
-            self.admit(ticket, text);
+            self.admit(*ticket, text);
         }
         exchange.cache
     }
@@ -159,7 +159,7 @@ async fn a_refresh_skips_the_lookup_and_overwrites_its_own_entry() {
     let (lookup, exchange) = house.lookup(0, "alpha", &wish).await;
     assert_eq!(exchange.cache, CacheStatus::Refresh);
     let Lookup::Miss(ticket) = lookup else { panic!("answered from the cache") };
-    house.admit(ticket, "fresh");
+    house.admit(*ticket, "fresh");
     let (Lookup::Hit(stored), _) = house.lookup(0, "alpha", &Wish::default()).await else { panic!("no hit") };
     let mut exchange = Exchange::new("t".to_owned(), Tenant([0; 16]));
     let Ok(Clearing::Passed(cleared, _)) = house.output.clear_stored(Endpoint::Chat, stored, &mut exchange) else { panic!() };
@@ -175,7 +175,7 @@ async fn what_the_engine_cannot_judge_is_compared_exactly_only() {
         let (lookup, exchange) = house.lookup(0, text, &Wish::default()).await;
         assert_eq!(exchange.bypass, Some(reason));
         let Lookup::Miss(ticket) = lookup else { panic!("hit") };
-        house.admit(ticket, "x");
+        house.admit(*ticket, "x");
         assert_eq!(house.ask(text).await, CacheStatus::Hit);
     }
     assert_eq!(house.cache.size().vectors, 0);
@@ -186,7 +186,7 @@ async fn nothing_is_served_after_its_time_and_its_vector_goes_too() {
     let house = house(Mode::Semantic);
     let wish = Wish { ttl: Some(Duration::from_millis(1)), ..Wish::default() };
     let (Lookup::Miss(ticket), _) = house.lookup(0, "alpha", &wish).await else { panic!("hit") };
-    house.admit(ticket, "x");
+    house.admit(*ticket, "x");
     while house.cache.size().vectors > 0 {
         house.cache.entries.run_pending_tasks();
         tokio::task::yield_now().await;

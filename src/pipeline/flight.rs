@@ -120,7 +120,13 @@ impl Pipeline {
     }
 
     /// Keeps a whole answer that may be kept.
-    pub(super) fn settle(&self, clearing: Clearing, head: Head, ticket: Option<Ticket>, exchange: &mut Exchange) -> Answered {
+    pub(super) fn settle(
+        &self,
+        clearing: Clearing,
+        head: Head,
+        ticket: Option<Box<Ticket>>,
+        exchange: &mut Exchange,
+    ) -> Answered {
         match clearing {
             Clearing::Blocked(block) => Answered::Blocked(block),
             Clearing::Passed(cleared, complete) => {
@@ -158,7 +164,7 @@ async fn fly(
         Ok(Answered::Stream(head, stream, ticket)) => {
             let recorder = Recorder::default();
             let outcome = Outcome::Stream(head, recorder.tape().clone(), Form::of(&asked.screened));
-            let telling = tell(pipeline, stream, ticket.map(|ticket| *ticket), exchange.shared(), recorder, flight);
+            let telling = tell(pipeline, stream, ticket, exchange.shared(), recorder, flight);
             (Ok(outcome), Some(Box::pin(telling) as Task<()>))
         }
         Err(error) => (Err(error), None),
@@ -170,7 +176,7 @@ async fn fly(
 async fn tell(
     pipeline: Arc<Pipeline>,
     mut stream: Box<ClearedStream<Arriving>>,
-    ticket: Option<Ticket>,
+    ticket: Option<Box<Ticket>>,
     mut exchange: Exchange,
     recorder: Recorder,
     flight: Flight<FlightKey, Landing>,
