@@ -205,7 +205,9 @@ fn harms(judged: &[Judged]) {
         let at = |score: Score| {
             let threshold = threshold_at(judged, score, harm);
             let (same, _) = counts(judged.iter(), score, threshold);
-            format!("{:5.1} % ({threshold:.3})", 100.0 * same.0 as f64 / same.1.max(1) as f64)
+            // Where the vetoes alone serve fewer, any threshold does.
+            let threshold = if threshold < 0.0 { "any".to_owned() } else { format!("{threshold:.3}") };
+            format!("{:5.1} % ({threshold})", 100.0 * same.0 as f64 / same.1.max(1) as f64)
         };
         println!("  {:3.0} %   {}   {}", 100.0 * harm, at(|pair| Verdict::unverified(pair.cosine)), at(|pair| pair.verdict));
     }
