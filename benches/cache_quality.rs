@@ -29,7 +29,7 @@ use std::{
 use bytes::Bytes;
 use lockgate::{
     cache::{
-        Fate, policy, scope,
+        Fate, policy, scope, usable,
         verify::{Check, Pair, Reading, Side, Stances, Verdict, verify},
     },
     config::Config,
@@ -174,8 +174,9 @@ fn read_part(engine: &dyn Embedder, gate: &InputGate, texts: &[&str]) -> Vec<Rea
             eprint!("\r{n} of {} texts", texts.len());
         }
         let embedding = engine.embed(text).unwrap();
-        let compared = asked(gate, text) && !embedding.truncated && embedding.unknown <= 0.5;
-        Read { compared, tokens: TokenVectors::of(&embedding), vector: embedding.vector, reading: Reading::of(text) }
+        let reading = Reading::of(text);
+        let compared = asked(gate, text) && usable(&embedding, &reading).is_ok();
+        Read { compared, tokens: TokenVectors::of(&embedding), vector: embedding.vector, reading }
     };
     texts.iter().enumerate().map(read).collect()
 }

@@ -215,11 +215,11 @@ impl Cache {
     pub async fn neighbours(&self, asked: &Screened, among: Selection, plan: CachePlan) -> Result<Neighbourhood> {
         let text = words(asked);
         let embedding = self.embedded(text.clone()).await?;
-        let bypass = scope::question(asked).err().or_else(|| usable(&embedding).err());
+        let reading = Reading::of(&text);
+        let bypass = scope::question(asked).err().or_else(|| usable(&embedding, &reading).err());
         let cache = self.clone();
         let search = move || {
             let tokens = TokenVectors::of(&embedding);
-            let reading = Reading::of(&text);
             let asking = Asking { text: &text, side: Side { reading: &reading, tokens: &tokens } };
             let nearest = cache.nearest_of(&among, &embedding.vector).into_iter();
             let neighbours =

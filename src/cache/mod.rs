@@ -36,7 +36,7 @@ pub use index::{Build, Built, Flat, Id, Layered, Replaced, VectorIndex};
 pub use inspect::{Group, Neighbour, Neighbourhood, Seen, Stats};
 pub use policy::{CachePlan, Fate, Wish};
 pub use purge::{FalseHit, Purge, Selection};
-pub use semantic::{Candidate, Question, Semantic};
+pub use semantic::{Candidate, Question, Semantic, usable};
 pub use transfer::{Export, Import, Imported};
 
 use differences::Differences;

@@ -89,19 +89,16 @@ impl Question {
 
     /// Makes a question of a text, unless its vector would say little.
     fn of(partition: Key, text: Box<str>, embedding: Embedding) -> Result<Self, Bypass> {
-        usable(&embedding)?;
         let reading = Reading::of(&text);
-        if !reading.is_whole() {
-            return Err(Bypass::TooLong);
-        }
+        usable(&embedding, &reading)?;
         let tokens = TokenVectors::of(&embedding);
         Ok(Self { partition, text, reading, vector: embedding.vector, tokens })
     }
 }
 
-/// Whether a vector says enough about its text.
-pub(super) fn usable(embedding: &Embedding) -> Result<(), Bypass> {
-    if embedding.truncated {
+/// Whether a text can be compared by meaning: its vector says enough, and its words are few enough to be aligned.
+pub fn usable(embedding: &Embedding, reading: &Reading) -> Result<(), Bypass> {
+    if embedding.truncated || !reading.is_whole() {
         Err(Bypass::TooLong)
     } else if embedding.unknown > MAX_UNKNOWN {
         Err(Bypass::UnknownWords)
