@@ -23,7 +23,7 @@ use crate::{
     demo,
     diagnostics::Report,
     embed::{self, Bundled, EmbedError, EngineChoice, Fingerprint, Worker},
-    guard::{InputGate, OutputGate, rules},
+    guard::{Rules, rules},
     ingress::{self, Bounds, Listener, Service, Workers, serve},
     ledger::Savings,
     outbound::Client,
@@ -98,7 +98,7 @@ pub struct App {
 impl App {
     /// Loads and binds what the configuration asks for.
     pub async fn start(config: Config, metrics: PrometheusHandle) -> Result<Self, StartError> {
-        let pack = Arc::new(rules::load(&config.guard).map_err(StartError::Rules)?);
+        let pack = rules::load(&config.guard).map_err(StartError::Rules)?;
         let mut secret = access::fresh_secret();
         let mut store = config.store.as_ref().and_then(|settings| open_store(settings, &mut secret));
         let engines = store.as_mut().and_then(|store| store.engines().ok()).unwrap_or_default();
@@ -134,23 +134,22 @@ impl App {
         let writer = store.map(|store| Writer::start(store, label)).transpose()?;
         let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic)).kept_in(writer).keyed_by(secret);
         cache.recall_differences().await;
-        let (input, savings) = (InputGate::new(Arc::clone(&pack)), Arc::new(Savings::new(config.ledger)));
+        let (rules, savings) = (Arc::new(Rules::new(pack)), Arc::new(Savings::new(config.ledger)));
         let rooms = Rooms {
             cache: cache.clone(),
             plan: CachePlan::of(&config.cache, &Wish::default()),
-            input: input.clone(),
+            rules: Arc::clone(&rules),
             savings: Arc::clone(&savings),
         };
         let console = Console::new(loaded.clone(), rooms, metrics);
         let local_only = config.access.client_keys.is_empty();
         let pipeline = Pipeline {
             access: Access::new(&config.access, secret),
-            input,
+            rules,
             cache: cache.clone(),
             cache_settings: config.cache,
             flights: Flights::default(),
             router,
-            output: OutputGate::new(pack),
             savings,
         };
         let settings = config.ingress;

@@ -9,7 +9,7 @@ use crate::{
     cache::{self, Cache, CachePlan, Exact, Lookup, flight::Flights},
     error::{Error, Result},
     exchange::Exchange,
-    guard::{ClearedStream, Clearing, InputGate, OutputGate, Screening, StreamGate, hold},
+    guard::{ClearedStream, Clearing, Rules, Screening, StreamGate, hold},
     ledger::{self, Record, Savings},
     route::{AnswerBody, Router},
 };
@@ -30,8 +30,8 @@ use flight::{Answered, Asked};
 pub struct Pipeline {
     /// Who may call.
     pub access: Access,
-    /// 1
-    pub input: InputGate,
+    /// 1 and 4
+    pub rules: Arc<Rules>,
     /// 2 and 5
     pub cache: Cache,
     /// What the operator gives of the cache.
@@ -40,8 +40,6 @@ pub struct Pipeline {
     pub flights: Flights<FlightKey, Landing>,
     /// 3
     pub router: Router,
-    /// 4
-    pub output: OutputGate,
     /// What the cache is worth.
     pub savings: Arc<Savings>,
 }
@@ -74,9 +72,9 @@ impl Pipeline {
     }
 
     async fn stages(self: &Arc<Self>, call: Call, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Reply> {
-        let endpoint = call.request.endpoint();
+        let (endpoint, gates) = (call.request.endpoint(), self.rules.gates());
         // 1: nothing is looked up, embedded or sent before it is screened.
-        let screened = match self.input.screen(call.request, exchange)? {
+        let screened = match gates.input.screen(call.request, exchange)? {
             Screening::Passed(screened) => screened,
             Screening::Blocked(block) => return Ok(Reply::Blocked(block)),
         };
@@ -84,7 +82,7 @@ impl Pipeline {
         let plan = CachePlan::of(&self.cache_settings, &call.wish);
         let scope = match self.cache.lookup_exact(&screened, &plan, self.router.identity(), exchange) {
             Exact::Hit(stored) => {
-                return Ok(match self.output.clear_stored(endpoint, stored, exchange)? {
+                return Ok(match gates.output.clear_stored(endpoint, stored, exchange)? {
                     Clearing::Passed(cleared, _) => Reply::Whole(Head::json(), cleared),
                     Clearing::Blocked(block) => Reply::Blocked(block),
                 });
@@ -93,17 +91,17 @@ impl Pipeline {
             Exact::Bypass => None,
         };
         // The rest is done once for all who ask for the same at the same time.
-        self.share(Asked { screened, passage: call.passage, plan, scope }, exchange, record).await
+        self.share(Asked { gates, screened, passage: call.passage, plan, scope }, exchange, record).await
     }
 
     /// What one flight comes to.
     async fn answer(&self, asked: &Asked, exchange: &mut Exchange) -> Result<Answered> {
-        let endpoint = asked.screened.request().endpoint();
+        let (endpoint, output) = (asked.screened.request().endpoint(), &asked.gates.output);
         // 2: not the same request, but maybe one that means the same.
         let ticket = match &asked.scope {
             Some(scope) => match self.cache.lookup(scope, &asked.screened, &asked.plan, exchange).await {
                 Lookup::Hit(stored) => {
-                    let clearing = self.output.clear_stored(endpoint, stored, exchange)?;
+                    let clearing = output.clear_stored(endpoint, stored, exchange)?;
                     return Ok(self.settle(clearing, Head::json(), None, exchange));
                 }
                 Lookup::Miss(ticket) => Some(ticket),
@@ -115,18 +113,18 @@ impl Pipeline {
         // 4 and 5: what was cleared and is complete is kept.
         match answer.body {
             AnswerBody::Whole(body) if !answer.head.status.is_success() => {
-                Ok(Answered::Whole(answer.head, self.output.wave_through(body)))
+                Ok(Answered::Whole(answer.head, output.wave_through(body)))
             }
             AnswerBody::Whole(body) => {
-                let clearing = self.output.clear_body(endpoint, body, exchange)?;
+                let clearing = output.clear_body(endpoint, body, exchange)?;
                 Ok(self.settle(clearing, answer.head, ticket, exchange))
             }
-            AnswerBody::Arriving(body) if self.output.holds_streams() => {
-                let clearing = hold(body, StreamGate::new(self.output.clone(), endpoint), exchange).await?;
+            AnswerBody::Arriving(body) if output.holds_streams() => {
+                let clearing = hold(body, StreamGate::new(output.clone(), endpoint), exchange).await?;
                 Ok(self.settle(clearing, answer.head.as_json(), ticket, exchange))
             }
             AnswerBody::Arriving(body) => {
-                let stream = ClearedStream::new(body, StreamGate::new(self.output.clone(), endpoint));
+                let stream = ClearedStream::new(body, StreamGate::new(output.clone(), endpoint));
                 Ok(Answered::Stream(answer.head, Box::new(stream), ticket))
             }
         }

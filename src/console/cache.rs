@@ -182,7 +182,7 @@ fn endpoint_of(word: &str) -> Result<Endpoint> {
 fn screened(rooms: &Rooms, text: &str) -> Result<Screened> {
     let body = json!({ "model": "", "messages": [{ "role": "user", "content": text }] });
     let request = WireRequest::decode(Endpoint::Chat, body.to_string().into())?;
-    match rooms.input.screen(request, &mut Exchange::new(String::new(), Tenant([0; 16])))? {
+    match rooms.rules.gates().input.screen(request, &mut Exchange::new(String::new(), Tenant([0; 16])))? {
         Screening::Passed(screened) => Ok(screened),
         Screening::Blocked(block) => {
             let message = format!("No entry has a prompt like this: the rule `{}` blocks it.", block.rule);

@@ -21,7 +21,7 @@ use crate::{
     cache::{Cache, CachePlan},
     egress::{self, Body},
     error::{Error, Kind},
-    guard::InputGate,
+    guard::Rules,
     ingress::local_page,
     ledger::Savings,
     telemetry::metric,
@@ -57,7 +57,7 @@ pub struct Rooms {
     /// By which settings a lookup is decided.
     pub plan: CachePlan,
     /// What a text must pass before it is compared with prompts that have passed it.
-    pub input: InputGate,
+    pub rules: Arc<Rules>,
     /// What the cache is worth.
     pub savings: Arc<Savings>,
 }

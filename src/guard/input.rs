@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::{
+    checks::Facts,
+    placeholder::Bindings,
     proof::Screened,
     redact::decide,
     rules::{Pack, RuleSet},
@@ -40,10 +42,11 @@ impl InputGate {
     pub fn screen(&self, request: Request, exchange: &mut Exchange) -> Result<Screening> {
         let set = self.rules();
         let texts = request.texts();
-        let findings = set.scan(&texts);
+        let mut findings = set.scan(&texts);
+        findings.extend(set.scan_facts(&Facts { request: &request }));
         if findings.is_empty() {
             drop(texts);
-            return Ok(Screening::Passed(Screened::new(request)));
+            return Ok(Screening::Passed(Screened::new(request, Bindings::default())));
         }
         let outcome = decide(Gate::Input, set, &texts, &findings);
         exchange.note_rules(outcome.notes);
@@ -52,10 +55,10 @@ impl InputGate {
         }
         if outcome.edits.is_empty() {
             drop(texts);
-            return Ok(Screening::Passed(Screened::new(request)));
+            return Ok(Screening::Passed(Screened::new(request, Bindings::default())));
         }
         let changed = request.with_body(request.json().splice(outcome.edits))?;
-        Ok(Screening::Passed(Screened::new(changed)))
+        Ok(Screening::Passed(Screened::new(changed, Bindings::default())))
     }
 }
 

@@ -7,15 +7,19 @@ use std::{collections::BTreeMap, path::PathBuf};
 pub mod checks;
 mod input;
 mod output;
+pub mod placeholder;
 pub mod proof;
 mod redact;
+mod reload;
 pub mod rules;
 mod stream;
 pub mod verdict;
 
 pub use input::{InputGate, Screening};
 pub use output::{Clearing, OutputGate};
+pub use placeholder::Bindings;
 pub use proof::{Cleared, Complete, Screened, Stored};
+pub use reload::{Gates, Rules};
 pub use stream::{Broken, ClearedStream, StreamGate, hold};
 pub use verdict::{Action, Block, Gate};
 

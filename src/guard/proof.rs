@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{rules::RuleSetId, verdict::Action};
+use super::{placeholder::Bindings, rules::RuleSetId, verdict::Action};
 use crate::{
     exchange::RuleNote,
     wire::{Request, response::Usage},
@@ -10,16 +10,24 @@ use crate::{
 
 /// A request that has passed the input gate. Cache keys, vectors and upstream calls are made from nothing else.
 #[derive(Debug, Clone)]
-pub struct Screened(Request);
+pub struct Screened {
+    request: Request,
+    bindings: Bindings,
+}
 
 impl Screened {
-    pub(super) fn new(request: Request) -> Self {
-        Self(request)
+    pub(super) fn new(request: Request, bindings: Bindings) -> Self {
+        Self { request, bindings }
     }
 
     /// The request as the rules left it.
     pub fn request(&self) -> &Request {
-        &self.0
+        &self.request
+    }
+
+    /// The caller's own values, which the answer gets back last of all.
+    pub fn bindings(&self) -> &Bindings {
+        &self.bindings
     }
 }
 

@@ -23,14 +23,19 @@ pub(super) fn decide<'t>(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings
     let mut replaced: BTreeMap<usize, Vec<(Range<usize>, &str)>> = BTreeMap::new();
     for finding in findings {
         let rule = &set.rules()[finding.rule];
-        let action = rule.action_on(texts[finding.text].role);
+        let place = finding.place.as_ref();
+        let action = place.map_or(rule.written().action, |place| rule.action_on(texts[place.text].role));
         let note = RuleNote { rule: rule.id().to_owned(), action: action.as_str() };
         if !outcome.notes.contains(&note) {
             outcome.notes.push(note);
         }
         match action {
             Action::Warn => {}
-            Action::Replace => replaced.entry(finding.text).or_default().push((finding.span.clone(), rule.replacement())),
+            Action::Replace => {
+                if let Some(place) = place {
+                    replaced.entry(place.text).or_default().push((place.span.clone(), rule.replacement()));
+                }
+            }
             Action::Block => {
                 let summary = rule.written().summary.clone();
                 outcome.block.get_or_insert(Block { rule: rule.id().to_owned(), summary, gate });

@@ -26,7 +26,7 @@ use crate::{
     clock,
     error::{Error, Kind, Result},
     exchange::{Cost, Exchange},
-    guard::{Block, Cleared, ClearedStream, Clearing, Complete, Screened, rules::RuleSetId},
+    guard::{Block, Cleared, ClearedStream, Clearing, Complete, Gates, Screened, rules::RuleSetId},
     ledger::Record,
     route::{Arriving, Head, Passage},
 };
@@ -34,6 +34,8 @@ use crate::{
 /// What a request asks for, from where it may be shared on.
 #[derive(Debug)]
 pub(super) struct Asked {
+    /// The rules that it began with.
+    pub(super) gates: Gates,
     pub(super) screened: Screened,
     pub(super) passage: Passage,
     pub(super) plan: CachePlan,
@@ -99,7 +101,7 @@ impl Pipeline {
         exchange: &mut Exchange,
         record: &mut Option<Record>,
     ) -> Result<Reply> {
-        let (key, asked) = (self.flight_key(&asked), Arc::new(asked));
+        let (key, asked) = (Self::flight_key(&asked), Arc::new(asked));
         let mut freed = false;
         loop {
             let mut waiting =
@@ -138,15 +140,15 @@ impl Pipeline {
     }
 
     /// A request with which the cache has no part flies alone, and so does one that wants a fresh answer.
-    fn flight_key(&self, asked: &Asked) -> Option<FlightKey> {
-        let Asked { scope, plan, .. } = asked;
+    fn flight_key(asked: &Asked) -> Option<FlightKey> {
+        let Asked { gates, scope, plan, .. } = asked;
         let scope = scope.as_ref().filter(|_| !plan.refresh)?;
         Some(FlightKey {
             exact: scope.exact,
             mode: plan.mode,
             threshold: plan.threshold.to_bits(),
             ttl: plan.ttl,
-            rules: [self.input.rules().id(), self.output.rules().id()],
+            rules: [gates.input.rules().id(), gates.output.rules().id()],
         })
     }
 }

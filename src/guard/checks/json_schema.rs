@@ -3,18 +3,35 @@
 use std::ops::Range;
 
 use jsonschema::{ValidationError, Validator};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Check, Needs};
+use super::{Check, Kind, Needs, Reach};
+use crate::guard::{rules::Site, verdict::Gate};
+
+/// Matches an answer that is not JSON of this shape (JSON Schema 2020-12).
+#[derive(Debug, Clone, Deserialize, Serialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct JsonSchema(serde_json::Map<String, Value>);
+
+impl Kind for JsonSchema {
+    fn build(&self, site: &mut Site<'_, '_>) {
+        if site.stands_at(Gate::Input) {
+            site.problem_at("/stage", "`json_schema` judges answers", "write `stage: output`");
+        }
+        site.keep_built(Shape::new(&Value::Object(self.0.clone())));
+    }
+}
 
 /// A compiled schema.
 #[derive(Debug)]
-pub struct JsonSchema {
+struct Shape {
     validator: Validator,
 }
 
-impl JsonSchema {
+impl Shape {
     /// Compiles a schema; nothing that it refers to is fetched.
-    pub fn new(schema: &serde_json::Value) -> Result<Self, Box<ValidationError<'static>>> {
+    fn new(schema: &Value) -> Result<Self, Box<ValidationError<'static>>> {
         Ok(Self { validator: jsonschema::validator_for(schema).map_err(Box::new)? })
     }
 }
@@ -26,10 +43,10 @@ fn unfenced(text: &str) -> &str {
     inside.split_once('\n').map_or(inside, |(_language, body)| body).trim()
 }
 
-impl Check for JsonSchema {
+impl Check for Shape {
     /// Matches the whole text when it is not JSON of this shape.
     fn find(&self, text: &str, found: &mut Vec<Range<usize>>) {
-        let fits = serde_json::from_str(unfenced(text)).is_ok_and(|value| self.validator.is_valid(&value));
+        let fits = serde_json::from_str(unfenced(text)).is_ok_and(|value: Value| self.validator.is_valid(&value));
         if !fits {
             found.push(0..text.len());
         }
@@ -39,8 +56,8 @@ impl Check for JsonSchema {
         Needs::Nothing
     }
 
-    fn needs_whole_answer(&self) -> bool {
-        true
+    fn reach(&self) -> Reach {
+        Reach::Whole
     }
 }
 
@@ -50,8 +67,8 @@ mod tests {
 
     use super::{super::conformance, *};
 
-    fn schema() -> JsonSchema {
-        JsonSchema::new(&json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}})).unwrap()
+    fn schema() -> Shape {
+        Shape::new(&json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}})).unwrap()
     }
 
     #[test]

@@ -2,19 +2,34 @@
 
 use std::ops::Range;
 
-use super::{Check, Needs};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// Bounds; what is left out is not bounded.
-#[derive(Debug, Clone, Copy, Default)]
+use super::{Check, Kind, Needs, Reach};
+use crate::guard::rules::Site;
+
+/// Bounds on a text; what is left out is not bounded.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Length {
     /// Fewest characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_characters: Option<usize>,
     /// Most characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_characters: Option<usize>,
     /// Fewest words.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_words: Option<usize>,
     /// Most words.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_words: Option<usize>,
+}
+
+impl Kind for Length {
+    fn build(&self, site: &mut Site<'_, '_>) {
+        site.keep(*self);
+    }
 }
 
 fn outside(count: impl FnOnce() -> usize, min: Option<usize>, max: Option<usize>) -> bool {
@@ -38,8 +53,8 @@ impl Check for Length {
         Needs::Nothing
     }
 
-    fn needs_whole_answer(&self) -> bool {
-        true
+    fn reach(&self) -> Reach {
+        Reach::Whole
     }
 }
 

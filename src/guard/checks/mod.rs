@@ -1,4 +1,4 @@
-//! One file per kind of check. A check finds and never decides: what happens then is the rule's action.
+//! One file per kind of match: how its author writes it, how it is built, and how it finds. A check never decides: what happens then is the rule's action.
 
 use std::{fmt, ops::Range};
 
@@ -15,6 +15,15 @@ pub use pattern::Pattern;
 pub use topic::Topic;
 pub use validate::Validator;
 pub use words::Words;
+
+use super::rules::Site;
+use crate::wire::Request;
+
+/// A kind of match as its author writes it: one key under `match`.
+pub(in crate::guard) trait Kind {
+    /// Adds the checks that it comes to, or the problems that it has.
+    fn build(&self, site: &mut Site<'_, '_>);
+}
 
 /// What must be in a text for a check to be worth running.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +42,38 @@ pub trait Check: Send + Sync + fmt::Debug {
     /// What must be there for a match, so that most checks need not run on most texts.
     fn needs(&self) -> Needs<'_>;
 
-    /// Whether a part of an answer says nothing about the whole: such a check waits for the end of a stream.
-    fn needs_whole_answer(&self) -> bool;
+    /// How much of a text it must see at once.
+    fn reach(&self) -> Reach;
+}
+
+/// How much of a text a check must have before it to judge a part: what a stream holds back for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// No match is longer than this, in bytes.
+    Bytes(usize),
+    /// A match can be of any length: the rule's own bound says how much is held back for it.
+    Unbounded,
+    /// A part says nothing of the whole: such a check waits for the end of a stream.
+    Whole,
+}
+
+/// What of a request is not text: its model, its parameters, its tools.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'r> {
+    /// The request, before any rule has changed it.
+    pub request: &'r Request,
+}
+
+/// A check on a request's facts. Sync and pure, like [`Check`], but it has no place in a text: its rule cannot replace.
+pub trait FactCheck: Send + Sync + fmt::Debug {
+    /// Whether the rule matches.
+    fn matches(&self, facts: &Facts<'_>) -> bool;
+}
+
+/// A check on the meaning of a screened text, where there is a vector of it. Sync and pure; its rule cannot replace.
+pub trait VectorCheck: Send + Sync + fmt::Debug {
+    /// Whether the text with this vector, of length 1, matches.
+    fn matches(&self, text: &str, vector: &[f32]) -> bool;
 }
 
 #[cfg(test)]

@@ -3,28 +3,61 @@
 use std::ops::Range;
 
 use regex::Regex;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::{Check, Needs, Validator};
+use super::{Check, Kind, Needs, Reach, Validator};
+use crate::guard::rules::Site;
+
+/// A regular expression. Syntax of the Rust `regex` crate: linear time, no look-around, no back-references.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pattern {
+    /// The expression.
+    pub regex: String,
+    /// A further test that the match must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate: Option<Validator>,
+    /// Words, one of which is in every match: texts without any of them are not searched.
+    #[serde(default)]
+    pub keywords: Vec<String>,
+}
+
+impl Kind for Vec<Pattern> {
+    fn build(&self, site: &mut Site<'_, '_>) {
+        for (n, pattern) in self.iter().enumerate() {
+            let place = format!("/{n}/regex");
+            let Some(regex) = site.regex(&place, &pattern.regex) else { continue };
+            if regex.is_match("") {
+                site.problem(&place, "this pattern matches the empty text, and so everything", "demand at least one character");
+            } else {
+                site.keep(Search::new(regex, pattern.validate, pattern.keywords.clone()));
+            }
+        }
+    }
+}
 
 /// A compiled pattern.
 #[derive(Debug)]
-pub struct Pattern {
+struct Search {
     regex: Regex,
     validator: Option<Validator>,
     keywords: Vec<String>,
+    reach: Reach,
 }
 
-impl Pattern {
-    /// `keywords`, when given, are words of which one is in every match.
-    pub fn new(regex: Regex, validator: Option<Validator>, keywords: Vec<String>) -> Self {
-        Self { regex, validator, keywords }
+impl Search {
+    fn new(regex: Regex, validator: Option<Validator>, keywords: Vec<String>) -> Self {
+        // What compiled as a regular expression parses as one; what should not is held back whole.
+        let longest = regex_syntax::parse(regex.as_str()).ok().and_then(|hir| hir.properties().maximum_len());
+        Self { regex, validator, keywords, reach: longest.map_or(Reach::Unbounded, Reach::Bytes) }
     }
 }
 
 /// A refused match is looked at more closely so often in one text, and no oftener: a text of nothing but digits must not cost its square.
 const MAX_SECOND_LOOKS: usize = 512;
 
-impl Pattern {
+impl Search {
     fn holds(&self, matched: &str) -> bool {
         self.validator.is_none_or(|validator| validator.holds(matched))
     }
@@ -40,7 +73,7 @@ impl Pattern {
     }
 }
 
-impl Check for Pattern {
+impl Check for Search {
     fn find(&self, text: &str, found: &mut Vec<Range<usize>>) {
         let (mut at, mut looks) = (0, 0);
         while let Some(matched) = self.regex.find_at(text, at).map(|matched| matched.range()) {
@@ -65,8 +98,8 @@ impl Check for Pattern {
         if self.keywords.is_empty() { Needs::Nothing } else { Needs::AnyOf(&self.keywords) }
     }
 
-    fn needs_whole_answer(&self) -> bool {
-        false
+    fn reach(&self) -> Reach {
+        self.reach
     }
 }
 
@@ -77,15 +110,15 @@ mod tests {
     #[test]
     fn conforms() {
         let regex = Regex::new(r"\b(?:\d[ -]?){12,18}\d\b").unwrap();
-        conformance::holds(&Pattern::new(regex, Some(Validator::Luhn), vec![]), "pay 4111 1111 1111 1111 now");
+        conformance::holds(&Search::new(regex, Some(Validator::Luhn), vec![]), "pay 4111 1111 1111 1111 now");
         let regex = Regex::new(r"AKIA[0-9A-Z]{16}").unwrap();
-        conformance::holds(&Pattern::new(regex, None, vec!["akia".to_owned()]), "key AKIAABCDEFGHIJKLMNOP");
+        conformance::holds(&Search::new(regex, None, vec!["akia".to_owned()]), "key AKIAABCDEFGHIJKLMNOP");
     }
 
     #[test]
     fn finds_a_number_with_other_numbers_beside_it() {
         let regex = Regex::new(r"(?-u:\b)(?:[0-9][ -]?){12,18}[0-9](?-u:\b)").unwrap();
-        let pattern = Pattern::new(regex, Some(Validator::Luhn), vec![]);
+        let pattern = Search::new(regex, Some(Validator::Luhn), vec![]);
         let card = "4111 1111 1111 1111";
         for text in
             ["4111 1111 1111 1111 12/27", "4111 1111 1111 1111 123", "2 4111 1111 1111 1111", "no 7 4111 1111 1111 1111 04 29 é"]
@@ -103,15 +136,14 @@ mod tests {
     #[test]
     fn a_match_that_holds_is_kept_whole_whatever_it_ends_in() {
         let mut found = Vec::new();
-        Pattern::new(Regex::new(r"[0-9]{16};").unwrap(), Some(Validator::Luhn), vec![])
-            .find("4111111111111111; next", &mut found);
+        Search::new(Regex::new(r"[0-9]{16};").unwrap(), Some(Validator::Luhn), vec![]).find("4111111111111111; next", &mut found);
         assert_eq!(found, [0..17]);
     }
 
     #[test]
     fn drops_what_its_validator_refuses() {
         let mut found = Vec::new();
-        let pattern = Pattern::new(Regex::new(r"\d{4} \d{4} \d{4} \d{4}").unwrap(), Some(Validator::Luhn), vec![]);
+        let pattern = Search::new(Regex::new(r"\d{4} \d{4} \d{4} \d{4}").unwrap(), Some(Validator::Luhn), vec![]);
         pattern.find("4111 1111 1111 1112 or 4111 1111 1111 1111", &mut found);
         assert_eq!(found, [23..42]);
     }

@@ -6,26 +6,61 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, BuildError};
 
-use super::{Check, Needs, Words, words::whole_words};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Check, Kind, Needs, Reach,
+    words::{WordList, whole_words},
+};
+use crate::guard::rules::Site;
+
+/// A sentence matches when it has a `naming` word and an `asking` word, and no `except` phrase.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {
+    /// Words that name the topic.
+    pub naming: Vec<String>,
+    /// Words that ask for what is not allowed about it.
+    pub asking: Vec<String>,
+    /// Phrases that show that the sentence is not meant.
+    #[serde(default)]
+    pub except: Vec<String>,
+}
+
+impl Kind for Topic {
+    fn build(&self, site: &mut Site<'_, '_>) {
+        let lists = [&self.naming, &self.asking];
+        if lists.iter().any(|list| list.is_empty() || list.iter().any(|word| word.trim().is_empty())) {
+            site.problem(
+                "",
+                "`naming` and `asking` each need words that are not empty",
+                "list the words that name the topic, and those that ask",
+            );
+        } else {
+            site.keep_built(Sentences::new(self));
+        }
+    }
+}
 
 /// A compiled topic.
 #[derive(Debug)]
-pub struct Topic {
+struct Sentences {
     words: Vec<String>,
     naming: AhoCorasick,
-    asking: Words,
-    except: Words,
+    asking: WordList,
+    except: WordList,
 }
 
-impl Topic {
-    /// `naming` words name the topic, `asking` words what is not allowed about it; a sentence with an `except` phrase is let through.
-    pub fn new(naming: Vec<String>, asking: Vec<String>, except: Vec<String>) -> Result<Self, BuildError> {
-        let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(&naming)?;
-        Ok(Self { naming: automaton, words: naming, asking: Words::new(asking)?, except: Words::new(except)? })
+impl Sentences {
+    fn new(topic: &Topic) -> Result<Self, BuildError> {
+        let naming = AhoCorasick::builder().ascii_case_insensitive(true).build(&topic.naming)?;
+        let (asking, except) = (WordList::new(topic.asking.clone())?, WordList::new(topic.except.clone())?);
+        Ok(Self { naming, words: topic.naming.clone(), asking, except })
     }
 
     fn matches(&self, sentence: &str) -> bool {
-        let any = |words: &Words| {
+        let any = |words: &WordList| {
             let mut found = Vec::new();
             words.find(sentence, &mut found);
             !found.is_empty()
@@ -44,7 +79,7 @@ fn sentences(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-impl Check for Topic {
+impl Check for Sentences {
     fn find(&self, text: &str, found: &mut Vec<Range<usize>>) {
         found.extend(sentences(text).filter(|span| self.matches(&text[span.clone()])));
     }
@@ -53,8 +88,8 @@ impl Check for Topic {
         Needs::AnyOf(&self.words)
     }
 
-    fn needs_whole_answer(&self) -> bool {
-        false
+    fn reach(&self) -> Reach {
+        Reach::Unbounded
     }
 }
 
@@ -62,9 +97,11 @@ impl Check for Topic {
 mod tests {
     use super::{super::conformance, *};
 
-    fn dosage() -> Topic {
+    fn dosage() -> Sentences {
         let list = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        Topic::new(list(&["ibuprofen", "aspirin"]), list(&["how many", "dose"]), list(&["history of"])).unwrap()
+        let topic =
+            Topic { naming: list(&["ibuprofen", "aspirin"]), asking: list(&["how many", "dose"]), except: list(&["history of"]) };
+        Sentences::new(&topic).unwrap()
     }
 
     #[test]

@@ -4,18 +4,37 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 
-use super::{Check, Needs};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Check, Kind, Needs, Reach};
+use crate::guard::rules::Site;
+
+/// Words and phrases, found whole and in any case.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Words(Vec<String>);
+
+impl Kind for Words {
+    fn build(&self, site: &mut Site<'_, '_>) {
+        if self.0.iter().any(|word| word.trim().is_empty()) {
+            site.problem("", "an empty word would match everywhere", "remove it");
+        } else if !self.0.is_empty() {
+            site.keep_built(WordList::new(self.0.clone()));
+        }
+    }
+}
 
 /// A compiled word list.
 #[derive(Debug)]
-pub struct Words {
+pub(super) struct WordList {
     words: Vec<String>,
     automaton: AhoCorasick,
 }
 
-impl Words {
+impl WordList {
     /// Fails if the list is too large for an automaton.
-    pub fn new(words: Vec<String>) -> Result<Self, BuildError> {
+    pub(super) fn new(words: Vec<String>) -> Result<Self, BuildError> {
         let automaton = automaton(&words)?;
         Ok(Self { words, automaton })
     }
@@ -51,7 +70,7 @@ pub(super) fn whole_words<'t>(automaton: &'t AhoCorasick, text: &'t str) -> impl
     })
 }
 
-impl Check for Words {
+impl Check for WordList {
     fn find(&self, text: &str, found: &mut Vec<Range<usize>>) {
         found.extend(whole_words(&self.automaton, text));
     }
@@ -60,8 +79,9 @@ impl Check for Words {
         Needs::AnyOf(&self.words)
     }
 
-    fn needs_whole_answer(&self) -> bool {
-        false
+    fn reach(&self) -> Reach {
+        // A word is whole if none of its letters go on: one more character on either side tells.
+        Reach::Bytes(self.words.iter().map(String::len).max().unwrap_or(0))
     }
 }
 
@@ -71,12 +91,12 @@ mod tests {
 
     #[test]
     fn conforms() {
-        conformance::holds(&Words::new(vec!["bad".into(), "bad idea".into()]).unwrap(), "a BAD idea, very bad");
+        conformance::holds(&WordList::new(vec!["bad".into(), "bad idea".into()]).unwrap(), "a BAD idea, very bad");
     }
 
     #[test]
     fn finds_whole_words_only() {
-        let words = Words::new(vec!["ass".into(), "kill you".into(), "kill".into()]).unwrap();
+        let words = WordList::new(vec!["ass".into(), "kill you".into(), "kill".into()]).unwrap();
         let mut found = Vec::new();
         words.find("The class assassin will KILL YOU; skill", &mut found);
         assert_eq!(found, [24..32]);

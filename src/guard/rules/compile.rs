@@ -2,25 +2,26 @@
 
 use std::path::Path;
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use super::{
     set::Rule,
-    written::{Match, Pattern, Stage, Written},
+    site::{Checks, Site},
+    written::{Match, Written},
 };
 use crate::{
     diagnostics::{Document, Problem, Report, Source},
-    guard::{checks, checks::Check, verdict::Action},
+    guard::{
+        checks::{Kind, Reach},
+        verdict::Action,
+    },
 };
-
-/// Compiled size beyond which a pattern is refused: nested counted repetitions explode.
-const MAX_PATTERN_BYTES: usize = 4 << 20;
 
 /// Compiles one rule file.
 pub(super) fn compile(id: &str, source: Source) -> Result<Rule, Report> {
     let document = Document::parse(source)?;
     let reading = document.read::<Written>();
-    let mut compiler = Compiler { document: &document, problems: reading.problems, checks: Vec::new() };
+    let mut compiler = Compiler { document: &document, problems: reading.problems, checks: Checks::default() };
     let rule = reading.value.and_then(|written| compiler.rule(id, written));
     let problems = compiler.problems;
     match rule {
@@ -39,14 +40,18 @@ pub(super) fn id_of(path: &Path) -> Option<&str> {
 struct Compiler<'d> {
     document: &'d Document,
     problems: Vec<Problem>,
-    checks: Vec<Box<dyn Check>>,
+    checks: Checks,
 }
 
 impl Compiler<'_> {
     fn rule(&mut self, id: &str, written: Written) -> Option<Rule> {
-        self.actions(&written);
-        self.matches(&written.matching);
-        let except = self.exceptions(&written.except);
+        // An action that could not be read is not one that replaces nothing.
+        let read = self.problems.is_empty();
+        self.matches(&written);
+        let except = self.exceptions(&written);
+        if read {
+            self.actions(&written);
+        }
         self.examples(&written);
         if !self.problems.is_empty() {
             return None;
@@ -78,107 +83,56 @@ impl Compiler<'_> {
 
     fn actions(&mut self, written: &Written) {
         let replaces = written.action == Action::Replace;
-        // An action that could not be read is not one that replaces nothing.
-        let read = self.problems.is_empty();
-        if read && !replaces && written.replace_with.is_some() {
+        if !replaces && written.replace_with.is_some() {
             self.problem(
                 "/replace_with",
                 "`replace_with` has no effect: the action is not `replace`",
                 "write `action: replace`, or remove the line",
             );
         }
-        let whole = written.matching.json_schema.is_some() || written.matching.length.is_some();
-        if replaces && whole {
+        let Checks { texts, facts, vectors } = &self.checks;
+        let placeless = !facts.is_empty() || !vectors.is_empty() || texts.iter().any(|check| check.reach() == Reach::Whole);
+        if replaces && placeless {
             self.problem(
                 "/action",
-                "a JSON Schema or a length judges the whole text, which cannot be replaced",
+                "`match` has a kind that judges the whole, which cannot be replaced",
                 "write `action: warn` or `action: block`",
             );
         }
-        if written.matching.json_schema.is_some() && written.stage != Stage::Output {
-            self.problem("/stage", "`json_schema` judges answers", "write `stage: output`");
-        }
     }
 
-    fn matches(&mut self, matching: &Match) {
-        for (n, pattern) in matching.patterns.iter().enumerate() {
-            self.pattern(&format!("/match/patterns/{n}"), pattern);
-        }
-        if !matching.words.is_empty() {
-            self.words("/match/words", &matching.words);
-        }
-        if let Some(topic) = &matching.topic {
-            let lists = [&topic.naming, &topic.asking];
-            if lists.iter().any(|list| list.is_empty() || list.iter().any(|word| word.trim().is_empty())) {
-                self.problem(
-                    "/match/topic",
-                    "`naming` and `asking` each need words that are not empty",
-                    "list the words that name the topic, and those that ask",
-                );
-            } else {
-                let check = checks::Topic::new(topic.naming.clone(), topic.asking.clone(), topic.except.clone());
-                self.keep("/match/topic", check);
-            }
-        }
-        if let Some(schema) = &matching.json_schema {
-            let check = checks::JsonSchema::new(&serde_json::Value::Object(schema.clone()));
-            self.keep("/match/json_schema", check);
-        }
-        if let Some(length) = matching.length {
-            let (min_characters, max_characters) = (length.min_characters, length.max_characters);
-            let (min_words, max_words) = (length.min_words, length.max_words);
-            self.checks.push(Box::new(checks::Length { min_characters, max_characters, min_words, max_words }));
-        }
+    /// One line for each kind of match.
+    fn matches(&mut self, written: &Written) {
+        let Match { patterns, words, topic, json_schema, length } = &written.matching;
+        self.kind(written, "patterns", Some(patterns));
+        self.kind(written, "words", Some(words));
+        self.kind(written, "topic", topic.as_ref());
+        self.kind(written, "json_schema", json_schema.as_ref());
+        self.kind(written, "length", length.as_ref());
         if self.checks.is_empty() && self.problems.is_empty() {
             self.problem(
                 "/match",
                 "the rule finds nothing: `match` is empty",
-                "add `patterns`, `words`, `topic`, `json_schema` or `length`",
+                "add a kind of match, such as `patterns` or `words`; guardrails/README.md lists them all",
             );
         }
     }
 
-    fn words(&mut self, pointer: &str, words: &[String]) {
-        if words.iter().any(|word| word.trim().is_empty()) {
-            self.problem(pointer, "an empty word would match everywhere", "remove it");
-        } else {
-            self.keep(pointer, checks::Words::new(words.to_vec()));
+    fn kind(&mut self, written: &Written, key: &str, kind: Option<&impl Kind>) {
+        if let Some(kind) = kind {
+            kind.build(&mut self.site(written, format!("/match/{key}")));
         }
     }
 
-    fn pattern(&mut self, pointer: &str, pattern: &Pattern) {
-        let Some(regex) = self.regex(&format!("{pointer}/regex"), &pattern.regex) else { return };
-        if regex.is_match("") {
-            self.problem(
-                &format!("{pointer}/regex"),
-                "this pattern matches the empty text, and so everything",
-                "demand at least one character",
-            );
-            return;
-        }
-        self.checks.push(Box::new(checks::Pattern::new(regex, pattern.validate, pattern.keywords.clone())));
+    fn site(&mut self, written: &Written, pointer: String) -> Site<'_, '_> {
+        let Self { document, checks, problems } = self;
+        Site { document, stage: written.stage, pointer, checks, problems }
     }
 
-    fn regex(&mut self, pointer: &str, pattern: &str) -> Option<Regex> {
-        match RegexBuilder::new(pattern).size_limit(MAX_PATTERN_BYTES).build() {
-            Ok(regex) => Some(regex),
-            Err(error) => {
-                let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                let remedy = if reason.contains("look-around") || reason.contains("backreference") {
-                    "match a little more and narrow it with `except`, `validate` or `keywords`: patterns run in linear time, which rules this construct out"
-                } else {
-                    "correct the expression; its syntax is that of the Rust `regex` crate, and single quotes keep YAML from reading backslashes"
-                };
-                self.problem(pointer, format!("this regular expression cannot be compiled: {reason}"), remedy);
-                None
-            }
-        }
-    }
-
-    fn exceptions(&mut self, except: &[String]) -> Vec<Regex> {
-        let compile = |(n, pattern): (usize, &String)| self.regex(&format!("/except/{n}"), &format!("^(?:{pattern})$"));
-        except.iter().enumerate().filter_map(compile).collect()
+    fn exceptions(&mut self, written: &Written) -> Vec<Regex> {
+        let mut site = self.site(written, "/except".to_owned());
+        let compile = |(n, pattern): (usize, &String)| site.regex(&format!("/{n}"), &format!("^(?:{pattern})$"));
+        written.except.iter().enumerate().filter_map(compile).collect()
     }
 
     fn examples(&mut self, written: &Written) {
@@ -187,13 +141,6 @@ impl Compiler<'_> {
                 let message = format!("the rule has no `{name}` example, so nothing shows that it works");
                 self.problem(&format!("/examples/{name}"), message, "add one");
             }
-        }
-    }
-
-    fn keep<C: Check + 'static, E: std::fmt::Display>(&mut self, pointer: &str, check: Result<C, E>) {
-        match check {
-            Ok(check) => self.checks.push(Box::new(check)),
-            Err(error) => self.problem(pointer, format!("this cannot be compiled: {error}"), "correct it"),
         }
     }
 }
@@ -244,7 +191,7 @@ mod tests {
         let cases = [
             ("summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {}\n", "finds nothing"),
             ("summary: s\nwhy: w\nstage: input\naction: warn\nreplace_with: x\nmatch: {words: [a]}\n", "no effect"),
-            ("summary: s\nwhy: w\nstage: output\naction: replace\nmatch: {length: {max_words: 3}}\n", "whole text"),
+            ("summary: s\nwhy: w\nstage: output\naction: replace\nmatch: {length: {max_words: 3}}\n", "judges the whole"),
             ("summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {patterns: [{regex: 'x*'}]}\n", "empty text"),
         ];
         for (text, expected) in cases {

@@ -3,7 +3,9 @@
 mod compile;
 mod pack;
 mod set;
+mod site;
 pub mod written;
 
 pub use pack::{Pack, known_ids, load};
-pub use set::{Finding, Rule, RuleSet, RuleSetId};
+pub use set::{Finding, Place, Rule, RuleSet, RuleSetId};
+pub(in crate::guard) use site::Site;

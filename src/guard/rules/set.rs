@@ -5,10 +5,13 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 use aho_corasick::{AhoCorasick, BuildError};
 use regex::Regex;
 
-use super::written::{RoleName, Stage, Written};
+use super::{
+    site::Checks,
+    written::{RoleName, Written},
+};
 use crate::{
     guard::{
-        checks::{Check, Needs},
+        checks::{Facts, Needs, Reach},
         verdict::{Action, Gate},
     },
     wire::{Role, Text},
@@ -18,7 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Rule {
     pub(super) id: String,
-    pub(super) checks: Vec<Box<dyn Check>>,
+    pub(super) checks: Checks,
     pub(super) except: Vec<Regex>,
     pub(super) written: Written,
 }
@@ -50,23 +53,19 @@ impl Rule {
 
     /// Whether the rule can only judge a whole answer.
     pub fn needs_whole_answer(&self) -> bool {
-        self.checks.iter().any(|check| check.needs_whole_answer())
+        self.checks.texts.iter().any(|check| check.reach() == Reach::Whole)
     }
 
     /// Where the rule matches a text, exceptions taken out: what its examples are held to.
     pub fn find(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
-        self.checks.iter().for_each(|check| check.find(text, &mut found));
+        self.checks.texts.iter().for_each(|check| check.find(text, &mut found));
         self.drop_exceptions(text, &mut found);
         found
     }
 
     fn drop_exceptions(&self, text: &str, found: &mut Vec<Range<usize>>) {
         found.retain(|span| !self.except.iter().any(|except| except.is_match(&text[span.clone()])));
-    }
-
-    fn stands_at(&self, gate: Gate) -> bool {
-        matches!((self.written.stage, gate), (Stage::Both, _) | (Stage::Input, Gate::Input) | (Stage::Output, Gate::Output))
     }
 
     fn looks_at(&self, role: Role) -> bool {
@@ -84,14 +83,21 @@ impl Rule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RuleSetId(pub(in crate::guard) [u8; 16]);
 
-/// A match of a rule in one of the texts.
+/// A match of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Index of the rule in the set.
     pub rule: usize,
-    /// Index of the text among those that were scanned.
+    /// Where it matched; `None` if what matched is not text.
+    pub place: Option<Place>,
+}
+
+/// A place in one of the texts that were scanned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the text.
     pub text: usize,
-    /// Where in that text, in bytes.
+    /// Where in it, in bytes.
     pub span: Range<usize>,
 }
 
@@ -117,11 +123,11 @@ pub struct RuleSet {
 impl RuleSet {
     /// Puts the rules that stand at a gate together. `id` changes whenever a rule does.
     pub fn new(gate: Gate, id: [u8; 16], rules: &[Arc<Rule>]) -> Result<Self, BuildError> {
-        let rules: Vec<Arc<Rule>> = rules.iter().filter(|rule| rule.stands_at(gate)).cloned().collect();
+        let rules: Vec<Arc<Rule>> = rules.iter().filter(|rule| rule.written.stage.stands_at(gate)).cloned().collect();
         let (mut slots, mut keywords, mut wakes) = (Vec::new(), Vec::new(), Vec::<Vec<usize>>::new());
         let mut known = HashMap::new();
         for (rule, compiled) in rules.iter().enumerate() {
-            for (check, kind) in compiled.checks.iter().enumerate() {
+            for (check, kind) in compiled.checks.texts.iter().enumerate() {
                 let slot = slots.len();
                 let needs = kind.needs();
                 slots.push(Slot { rule, check, always: matches!(needs, Needs::Nothing) });
@@ -165,12 +171,20 @@ impl RuleSet {
                 if !rule.looks_at(text.role) {
                     continue;
                 }
-                rule.checks[slot.check].find(&text.text, &mut found);
+                rule.checks.texts[slot.check].find(&text.text, &mut found);
                 rule.drop_exceptions(&text.text, &mut found);
-                findings.extend(found.drain(..).map(|span| Finding { rule: slot.rule, text: n, span }));
+                let place = |span| Some(Place { text: n, span });
+                findings.extend(found.drain(..).map(|span| Finding { rule: slot.rule, place: place(span) }));
             }
         }
         findings
+    }
+
+    /// The rules that match what of a request is not text.
+    pub fn scan_facts(&self, facts: &Facts<'_>) -> impl Iterator<Item = Finding> {
+        let matches = |rule: &Rule| rule.checks.facts.iter().any(|check| check.matches(facts));
+        let matching = self.rules.iter().enumerate().filter(move |(_, rule)| matches(rule));
+        matching.map(|(rule, _)| Finding { rule, place: None })
     }
 
     /// Marks the slots that can match this text.

@@ -6,7 +6,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::guard::{checks::Validator, verdict::Action};
+use crate::guard::{
+    checks::{JsonSchema as Shape, Length, Pattern, Topic, Words},
+    verdict::{Action, Gate},
+};
 
 /// A guardrail rule: what it is about, where it looks, what it does, and the examples that prove it.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -63,6 +66,12 @@ pub enum Stage {
     Both,
 }
 
+impl Stage {
+    pub(super) fn stands_at(self, gate: Gate) -> bool {
+        matches!((self, gate), (Self::Both, _) | (Self::Input, Gate::Input) | (Self::Output, Gate::Output))
+    }
+}
+
 /// How far a rule may be trusted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -95,61 +104,16 @@ pub struct Match {
     /// Regular expressions.
     pub patterns: Vec<Pattern>,
     /// Words and phrases, found whole and in any case.
-    pub words: Vec<String>,
+    pub words: Words,
     /// A topic: two kinds of words in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
     /// Matches an answer that is not JSON of this shape (JSON Schema 2020-12).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub json_schema: Option<serde_json::Map<String, serde_json::Value>>,
+    pub json_schema: Option<Shape>,
     /// Matches a text outside of these bounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<Length>,
-}
-
-/// A regular expression. Syntax of the Rust `regex` crate: linear time, no look-around, no back-references.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Pattern {
-    /// The expression.
-    pub regex: String,
-    /// A further test that the match must hold.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validate: Option<Validator>,
-    /// Words, one of which is in every match: texts without any of them are not searched.
-    #[serde(default)]
-    pub keywords: Vec<String>,
-}
-
-/// A sentence matches when it has a `naming` word and an `asking` word, and no `except` phrase.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Topic {
-    /// Words that name the topic.
-    pub naming: Vec<String>,
-    /// Words that ask for what is not allowed about it.
-    pub asking: Vec<String>,
-    /// Phrases that show that the sentence is not meant.
-    #[serde(default)]
-    pub except: Vec<String>,
-}
-
-/// Bounds on a text; what is left out is not bounded.
-#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Length {
-    /// Fewest characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_characters: Option<usize>,
-    /// Most characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_characters: Option<usize>,
-    /// Fewest words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_words: Option<usize>,
-    /// Most words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_words: Option<usize>,
 }
 
 /// The rule's proof.
