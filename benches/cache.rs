@@ -19,7 +19,7 @@ use lockgate::{
     config::environment,
     embed::{self, Embedder, EngineChoice, Fingerprint, TokenVectors, Worker},
     exchange::{CacheStatus, Exchange, Tenant},
-    guard::{self, Clearing, InputGate, OutputGate, Screening, rules::load},
+    guard::{self, Clearing, Gates, InputGate, OutputGate, Screening, rules::load},
     wire::{Endpoint, Request, response::Response},
 };
 use serde_json::json;
@@ -140,10 +140,10 @@ impl House {
         let worker = Worker::start(&engine, threads, 256).unwrap();
         let semantic = Semantic { worker: worker.clone(), fingerprint: Fingerprint::of(&*engine).unwrap() };
         let rules = guard::Settings { builtin: true, directory: None, overrides: std::collections::BTreeMap::default() };
-        let pack = Arc::new(load(&rules).unwrap());
+        let gates = Gates::of(load(&rules).unwrap());
         Self {
-            input: InputGate::new(Arc::clone(&pack)),
-            output: OutputGate::new(pack),
+            input: gates.input,
+            output: gates.output,
             cache: Cache::new(&settings, Some(semantic)),
             settings,
             engine,

@@ -9,7 +9,7 @@ use super::{index::conformance::vector, *};
 use crate::{
     embed::{EmbedError, Embedder, Embedding, Fingerprint, Worker},
     exchange::{Bypass, Tenant},
-    guard::{Clearing, InputGate, OutputGate, Screening, rules::load},
+    guard::{Clearing, Gates, InputGate, OutputGate, Screening, rules::load},
     wire::{Endpoint, Request, response::Response},
 };
 
@@ -66,11 +66,11 @@ fn house(mode: Mode) -> House {
     let worker = Worker::start(&embedder, 1, 8).unwrap();
     let fingerprint = Fingerprint::of(&*embedder).unwrap();
     let guard = crate::guard::Settings { builtin: false, directory: None, overrides: Default::default() };
-    let pack = Arc::new(load(&guard).unwrap());
+    let gates = Gates::of(load(&guard).unwrap());
     House {
         cache: Cache::new(&settings, Some(Semantic { worker, fingerprint })),
-        input: InputGate::new(Arc::clone(&pack)),
-        output: OutputGate::new(pack),
+        input: gates.input,
+        output: gates.output,
         settings,
         engine,
     }

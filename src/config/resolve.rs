@@ -223,13 +223,9 @@ impl Resolver<'_> {
             Action::Replace => guard::Override::Replace,
         };
         let directory = written.directory.as_deref().map(|folder| self.folder("/guardrails/directory", folder));
-        let known = guard::rules::known_ids(written.builtin, directory.as_deref());
-        for id in written.rules.keys().filter(|id| !known.contains(*id)) {
-            let likeness = |known: &str| strsim::jaro_winkler(known, id);
-            let near = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|near| likeness(near) > 0.8);
-            let all = || format!("name one of: {}", known.iter().cloned().collect::<Vec<_>>().join(", "));
-            let remedy = near.map_or_else(all, |near| format!("did you mean `{near}`?"));
-            self.refuse_key(&format!("/guardrails/rules/{id}"), "names no rule", &remedy);
+        let known = guard::rules::Known::of(written.builtin, directory.as_deref());
+        for id in written.rules.keys().filter(|id| !known.ids.contains(*id)) {
+            self.refuse_key(&format!("/guardrails/rules/{id}"), "names no rule", &meant(id, &known.ids));
         }
         guard::Settings {
             builtin: written.builtin,
@@ -262,6 +258,14 @@ impl Resolver<'_> {
             filter: written.level.clone(),
         }
     }
+}
+
+/// What may have been meant by a name that is not known.
+fn meant<'k>(name: &str, known: impl IntoIterator<Item = &'k String> + Clone) -> String {
+    let likeness = |known: &str| strsim::jaro_winkler(known, name);
+    let near = known.clone().into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|near| likeness(near) > 0.8);
+    let all = || format!("name one of: {}", known.into_iter().cloned().collect::<Vec<_>>().join(", "));
+    near.map_or_else(all, |near| format!("did you mean `{near}`?"))
 }
 
 /// Whether the two cannot be listened on both. Port 0 is a new port each time.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{
     checks::Facts,
-    placeholder::Bindings,
     proof::Screened,
     redact::decide,
-    rules::{Pack, RuleSet},
+    replace::{HashKey, StandIns},
+    rules::RuleSet,
     verdict::{Block, Gate},
 };
 use crate::{error::Result, exchange::Exchange, wire::Request};
@@ -24,18 +24,19 @@ pub enum Screening {
 /// Holds the input rules.
 #[derive(Debug, Clone)]
 pub struct InputGate {
-    pack: Arc<Pack>,
+    rules: Arc<RuleSet>,
+    key: HashKey,
 }
 
 impl InputGate {
-    /// The gate with the input rules of a pack.
-    pub fn new(pack: Arc<Pack>) -> Self {
-        Self { pack }
+    /// The gate with these rules. Values are hashed with the key.
+    pub fn new(rules: Arc<RuleSet>, key: HashKey) -> Self {
+        Self { rules, key }
     }
 
     /// The rules of this gate.
     pub fn rules(&self) -> &RuleSet {
-        &self.pack.input
+        &self.rules
     }
 
     /// Judges every text that the model would read.
@@ -44,21 +45,15 @@ impl InputGate {
         let texts = request.texts();
         let mut findings = set.scan(&texts);
         findings.extend(set.scan_facts(&Facts { request: &request }));
-        if findings.is_empty() {
-            drop(texts);
-            return Ok(Screening::Passed(Screened::new(request, Bindings::default())));
-        }
-        let outcome = decide(Gate::Input, set, &texts, &findings);
-        exchange.note_rules(outcome.notes);
+        let mut stand_ins = StandIns::new(Gate::Input, self.key, exchange.tenant);
+        let outcome = decide(Gate::Input, set, &texts, &findings, &mut stand_ins);
+        outcome.note(exchange);
         if let Some(block) = outcome.block {
             return Ok(Screening::Blocked(block));
         }
-        if outcome.edits.is_empty() {
-            drop(texts);
-            return Ok(Screening::Passed(Screened::new(request, Bindings::default())));
-        }
-        let changed = request.with_body(request.json().splice(outcome.edits))?;
-        Ok(Screening::Passed(Screened::new(changed, Bindings::default())))
+        drop(texts);
+        let request = if outcome.edits.is_empty() { request } else { request.with_body(request.json().splice(outcome.edits))? };
+        Ok(Screening::Passed(Screened::new(request, stand_ins.into_bindings())))
     }
 }
 
@@ -69,13 +64,13 @@ mod tests {
     use super::*;
     use crate::{
         exchange::Tenant,
-        guard::{Override, Settings, rules::load},
+        guard::{Gates, Override, Settings, rules::load},
         wire::Endpoint,
     };
 
     fn screen(overrides: &[(&str, Override)], body: &str) -> (Screening, Exchange) {
         let overrides = overrides.iter().map(|&(id, says)| (id.to_owned(), says)).collect();
-        let gate = InputGate::new(Arc::new(load(&Settings { builtin: true, directory: None, overrides }).unwrap()));
+        let gate = Gates::of(load(&Settings { builtin: true, directory: None, overrides }).unwrap()).input;
         let request = Request::decode(Endpoint::Chat, Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let mut exchange = Exchange::new("t".to_owned(), Tenant([0; 16]));
         (gate.screen(request, &mut exchange).unwrap(), exchange)

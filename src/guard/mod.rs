@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+mod arguments;
 pub mod checks;
 mod input;
 mod output;
@@ -11,6 +12,7 @@ pub mod placeholder;
 pub mod proof;
 mod redact;
 mod reload;
+mod replace;
 pub mod rules;
 mod stream;
 pub mod verdict;
@@ -20,8 +22,9 @@ pub use output::{Clearing, OutputGate};
 pub use placeholder::Bindings;
 pub use proof::{Cleared, Complete, Screened, Stored};
 pub use reload::{Gates, Rules};
+pub use replace::{HashKey, Replacement};
 pub use stream::{Broken, ClearedStream, StreamGate, hold};
-pub use verdict::{Action, Block, Gate};
+pub use verdict::{Action, Block, Failure, Gate, Mode, OnError, Refusal, Severity};
 
 /// Which rules guard.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::{InputGate, OutputGate, rules::Pack};
+use super::{InputGate, OutputGate, replace::HashKey, rules::Pack};
 
 /// Where both gates of every new request come from.
 #[derive(Debug)]
 pub struct Rules {
-    pack: ArcSwap<Pack>,
+    gates: ArcSwap<Gates>,
+    key: HashKey,
 }
 
 /// Both gates, of one state of the rules: a request that begins with one keeps it to its end.
@@ -21,20 +22,31 @@ pub struct Gates {
     pub output: OutputGate,
 }
 
+impl Gates {
+    /// The gates of a pack, for whoever needs no key.
+    pub fn of(pack: Pack) -> Self {
+        Self::keyed_by(pack, HashKey::new(&[0; 32]))
+    }
+
+    fn keyed_by(pack: Pack, key: HashKey) -> Self {
+        Self { input: InputGate::new(Arc::new(pack.input), key), output: OutputGate::new(Arc::new(pack.output), key) }
+    }
+}
+
 impl Rules {
-    /// Begins with a pack.
-    pub fn new(pack: Pack) -> Self {
-        Self { pack: ArcSwap::from_pointee(pack) }
+    /// Begins with a pack. Values are hashed with what is made from the installation's secret.
+    pub fn new(pack: Pack, secret: &[u8; 32]) -> Self {
+        let key = HashKey::new(secret);
+        Self { gates: ArcSwap::from_pointee(Gates::keyed_by(pack, key)), key }
     }
 
     /// Both gates as they are now.
     pub fn gates(&self) -> Gates {
-        let pack = self.pack.load_full();
-        Gates { input: InputGate::new(Arc::clone(&pack)), output: OutputGate::new(pack) }
+        Gates::clone(&self.gates.load())
     }
 
     /// Puts another pack in place for the requests that begin from now on.
     pub fn replace(&self, pack: Pack) {
-        self.pack.store(Arc::new(pack));
+        self.gates.store(Arc::new(Gates::keyed_by(pack, self.key)));
     }
 }

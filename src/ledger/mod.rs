@@ -6,12 +6,12 @@ mod savings;
 
 pub use savings::{Price, Saved, Savings, Settings};
 
-use metrics::{counter, histogram};
+use metrics::{Label, counter, histogram};
 
 use crate::{
     clock,
     error::Error,
-    exchange::{Bypass, Ending, Exchange},
+    exchange::{Bypass, Ending, Exchange, RuleFailure},
     telemetry::{label, metric},
     wire::Request,
 };
@@ -106,7 +106,10 @@ impl Record {
         if let Some(savings) = self.savings.take().filter(|_| outcome == Outcome::Answered) {
             savings.count(exchange, &self.model, took);
         }
-        let rules: Vec<_> = exchange.rules.iter().map(|note| format!("{}={}", note.rule, note.action)).collect();
+        let rules: Vec<_> =
+            exchange.rules.iter().map(|note| format!("{}={} ({})", note.rule, note.action, note.severity)).collect();
+        let failed = |failure: &RuleFailure| format!("{}={} ({})", failure.rule, failure.outcome, failure.reason);
+        let failures: Vec<_> = exchange.failures.iter().map(failed).collect();
         tracing::info!(
             trace_id = exchange.trace_id,
             endpoint = self.endpoint,
@@ -120,6 +123,8 @@ impl Record {
             check = exchange.judged.and_then(|judged| judged.reason),
             flight = exchange.follower.then_some("follower"),
             rules = (!rules.is_empty()).then(|| rules.join(",")),
+            failures = (!failures.is_empty()).then(|| failures.join(",")),
+            unguarded = exchange.unguarded.then_some(true),
             took_ms = milliseconds(took),
             embed_ms = exchange.timings.embed.map(milliseconds),
             upstream_ms = exchange.timings.upstream.map(milliseconds),
@@ -155,7 +160,20 @@ fn count(endpoint: &'static str, exchange: &Exchange, outcome: Outcome, took: Du
         counter!(metric::FOLLOWERS).increment(1);
     }
     for note in &exchange.rules {
-        counter!(metric::RULE_MATCHES, label::RULE => note.rule.clone(), label::ACTION => note.action).increment(1);
+        let labels = [
+            Label::new(label::RULE, note.rule.clone()),
+            Label::new(label::ACTION, note.action),
+            Label::new(label::SEVERITY, note.severity),
+        ];
+        counter!(metric::RULE_MATCHES, labels.iter()).increment(1);
+    }
+    for failure in &exchange.failures {
+        let labels = [
+            Label::new(label::RULE, failure.rule.clone()),
+            Label::new(label::REASON, failure.reason),
+            Label::new(label::OUTCOME, failure.outcome),
+        ];
+        counter!(metric::RULE_FAILURES, labels.iter()).increment(1);
     }
     if let Some(embed) = exchange.timings.embed {
         histogram!(metric::EMBED_SECONDS).record(embed);

@@ -41,8 +41,10 @@ pub mod metric {
     pub const CHECKED: &str = "lockgate_checked_total";
     /// Requests that were answered by the call of another, which asked for the same at the same time.
     pub const FOLLOWERS: &str = "lockgate_flight_followers_total";
-    /// Matches of rules, by rule and action.
+    /// Matches of rules, by rule, action and severity.
     pub const RULE_MATCHES: &str = "lockgate_rule_matches_total";
+    /// Requests and answers that a rule could not judge, by rule, reason and what followed: `open` or `closed`.
+    pub const RULE_FAILURES: &str = "lockgate_rule_failures_total";
     /// Requests refused before they were read, by reason.
     pub const REFUSED: &str = "lockgate_refused_total";
     /// Answers in the cache.
@@ -87,6 +89,8 @@ pub mod label {
     pub const CHECK: &str = "check";
     /// What the rule did.
     pub const ACTION: &str = "action";
+    /// How much harm what a rule finds can do.
+    pub const SEVERITY: &str = "severity";
     /// Which tokens: of the prompt or of the completion.
     pub const KIND: &str = "kind";
     /// Whose request: the tenant's name, or the beginning of its hash.
@@ -138,7 +142,11 @@ fn describe() {
         metric::SHADOW_HITS,
         "Semantic hits that were compared with the upstream's answer in place of being served, by what came of it."
     );
-    describe_counter!(metric::RULE_MATCHES, "Matches of rules, by rule and action.");
+    describe_counter!(metric::RULE_MATCHES, "Matches of rules, by rule, action and severity.");
+    describe_counter!(
+        metric::RULE_FAILURES,
+        "Requests and answers that a rule could not judge, by rule, reason and what followed."
+    );
     describe_counter!(metric::REFUSED, "Requests refused before they were read, by reason.");
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");
     describe_gauge!(metric::CACHE_BYTES, Unit::Bytes, "Bytes in the cache.");

@@ -1,19 +1,22 @@
 //! From a rule as written to a rule that runs, with every problem of the file at once.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use bytesize::ByteSize;
+use http::StatusCode;
 use regex::Regex;
 
 use super::{
     set::Rule,
     site::{Checks, Site},
-    written::{Match, Written},
+    written::{Exceptions, Mask, Match, Maturity, Placeholder, Replace, Written},
 };
 use crate::{
     diagnostics::{Document, Problem, Report, Source},
     guard::{
         checks::{Kind, Reach},
-        verdict::Action,
+        replace::Replacement,
+        verdict::{Action, Refusal},
     },
 };
 
@@ -37,6 +40,26 @@ pub(super) fn id_of(path: &Path) -> Option<&str> {
     (!stem.is_empty() && stem.bytes().all(plain)).then_some(stem)
 }
 
+/// Held back for a pattern without an end whose author says nothing: longer than any URL, token or key that is not made to be long.
+const MAX_SPAN: usize = 4 << 10;
+/// More is a stream no more.
+const LARGEST_MAX_SPAN: usize = 1 << 20;
+
+/// Says only that something was there.
+fn redacted() -> Replacement {
+    Replacement::Text("[REDACTED]".to_owned())
+}
+
+/// A rule's id in the letters of a placeholder's label, which begins with a letter.
+fn label_of(id: &str) -> String {
+    let label = id.to_ascii_uppercase().replace('-', "_");
+    if label.starts_with(|first: char| first.is_ascii_uppercase()) {
+        label
+    } else {
+        format!("RULE_{}", label.trim_start_matches('_'))
+    }
+}
+
 struct Compiler<'d> {
     document: &'d Document,
     problems: Vec<Problem>,
@@ -48,7 +71,9 @@ impl Compiler<'_> {
         // An action that could not be read is not one that replaces nothing.
         let read = self.problems.is_empty();
         self.matches(&written);
-        let except = self.exceptions(&written);
+        let exceptions = self.exceptions(&written);
+        let (replacement, refusal) = (self.replacement(id, &written), self.refusal(&written));
+        let (budget, max_span) = (self.budget(&written), self.max_span(&written));
         if read {
             self.actions(&written);
         }
@@ -56,7 +81,9 @@ impl Compiler<'_> {
         if !self.problems.is_empty() {
             return None;
         }
-        let rule = Rule { id: id.to_owned(), checks: std::mem::take(&mut self.checks), except, written };
+        let (id, checks) = (id.to_owned(), std::mem::take(&mut self.checks));
+        let stands = written.maturity == Maturity::Stable;
+        let rule = Rule { id, group: None, stands, checks, exceptions, replacement, refusal, budget, max_span, written };
         self.prove(&rule);
         Some(rule)
     }
@@ -66,13 +93,17 @@ impl Compiler<'_> {
         let examples = &rule.written.examples;
         for (n, text) in examples.matching.iter().enumerate().filter(|(_, text)| rule.find(text).is_empty()) {
             let message = format!("the rule does not match this example ({} characters)", text.chars().count());
-            self.problem(&format!("/examples/match/{n}"), message, "widen `match`, narrow `except`, or move the text to `pass`");
+            self.problem(
+                &format!("/examples/match/{n}"),
+                message,
+                "widen `match`, narrow `exceptions`, or move the text to `pass`",
+            );
         }
         for (n, _) in examples.pass.iter().enumerate().filter(|(_, text)| !rule.find(text).is_empty()) {
             self.problem(
                 &format!("/examples/pass/{n}"),
                 "the rule matches this example, which it should let pass",
-                "narrow `match`, add an `except`, or move the text to `match`",
+                "narrow `match`, add to `exceptions`, or move the text to `match`",
             );
         }
     }
@@ -83,12 +114,13 @@ impl Compiler<'_> {
 
     fn actions(&mut self, written: &Written) {
         let replaces = written.action == Action::Replace;
-        if !replaces && written.replace_with.is_some() {
-            self.problem(
-                "/replace_with",
-                "`replace_with` has no effect: the action is not `replace`",
-                "write `action: replace`, or remove the line",
-            );
+        for (key, action, is_written) in
+            [("replace", Action::Replace, written.replace.is_some()), ("refuse", Action::Block, written.refuse.is_some())]
+        {
+            if is_written && written.action != action {
+                let message = format!("`{key}` has no effect: the action is not `{}`", action.as_str());
+                self.problem(&format!("/{key}"), message, format!("write `action: {}`, or remove it", action.as_str()));
+            }
         }
         let Checks { texts, facts, vectors } = &self.checks;
         let placeless = !facts.is_empty() || !vectors.is_empty() || texts.iter().any(|check| check.reach() == Reach::Whole);
@@ -99,6 +131,70 @@ impl Compiler<'_> {
                 "write `action: warn` or `action: block`",
             );
         }
+    }
+
+    /// What stands in place of a match.
+    fn replacement(&mut self, id: &str, written: &Written) -> Replacement {
+        let Some(Replace { text, mask, hash, placeholder }) = &written.replace else { return redacted() };
+        let label = |label: &Option<String>| label.clone().unwrap_or_else(|| label_of(id));
+        let ways = [
+            text.clone().map(Replacement::Text),
+            mask.map(|Mask { keep_last, character }| Replacement::Mask { keep_last, character }),
+            hash.as_ref().map(|hash| Replacement::Hash { label: label(&hash.label) }),
+            placeholder
+                .as_ref()
+                .map(|Placeholder { label: own, restore }| Replacement::Placeholder { label: label(own), restore: *restore }),
+        ];
+        let mut ways = ways.into_iter().flatten();
+        let (Some(way), None) = (ways.next(), ways.next()) else {
+            let remedy = "write exactly one of `text`, `mask`, `hash` and `placeholder`";
+            self.problem("/replace", "it is not clear what is put in place of a match", remedy);
+            return redacted();
+        };
+        if written.secret && way.restores() {
+            self.problem(
+                "/replace/placeholder/restore",
+                "a secret must not come back: an answer may be read by others than who wrote the secret",
+                "write `restore: false`, or remove `secret: true` if this is no secret",
+            );
+        }
+        way
+    }
+
+    /// How the rule refuses.
+    fn refusal(&mut self, written: &Written) -> Refusal {
+        let Some(refuse) = &written.refuse else { return Refusal::default() };
+        match (refuse.status, &refuse.answer) {
+            (Some(status), None) => StatusCode::from_u16(status).map_or_else(|_| Refusal::default(), Refusal::Error),
+            (None, Some(answer)) => Refusal::Answer(answer.clone()),
+            _ => {
+                self.problem("/refuse", "it is not clear how the client is told", "write either `status` or `answer`");
+                Refusal::default()
+            }
+        }
+    }
+
+    fn budget(&mut self, written: &Written) -> Option<Duration> {
+        let budget = humantime::parse_duration(written.budget.as_deref()?).ok().filter(|budget| !budget.is_zero());
+        if budget.is_none() {
+            self.problem(
+                "/budget",
+                "`budget` is not a duration that anything could be done in",
+                "write 500us, 5ms or 1s: a number and its unit",
+            );
+        }
+        budget
+    }
+
+    fn max_span(&mut self, written: &Written) -> usize {
+        let Some(text) = written.max_span.as_deref() else { return MAX_SPAN };
+        let size = text.parse::<ByteSize>().ok().and_then(|ByteSize(size)| usize::try_from(size).ok());
+        let size = size.filter(|size| (1..=LARGEST_MAX_SPAN).contains(size));
+        if size.is_none() {
+            let message = "`max_span` is not a size up to 1MiB: a stream holds back as much before it goes on";
+            self.problem("/max_span", message, "write 4KiB or 64KiB: a number and its unit");
+        }
+        size.unwrap_or(MAX_SPAN)
     }
 
     /// One line for each kind of match.
@@ -130,9 +226,11 @@ impl Compiler<'_> {
     }
 
     fn exceptions(&mut self, written: &Written) -> Vec<Regex> {
-        let mut site = self.site(written, "/except".to_owned());
-        let compile = |(n, pattern): (usize, &String)| site.regex(&format!("/{n}"), &format!("^(?:{pattern})$"));
-        written.except.iter().enumerate().filter_map(compile).collect()
+        let Exceptions { patterns, words } = &written.exceptions;
+        let mut site = self.site(written, "/exceptions".to_owned());
+        let patterns = patterns.iter().enumerate().map(|(n, pattern)| (format!("/patterns/{n}"), format!("^(?:{pattern})$")));
+        let words = words.iter().enumerate().map(|(n, word)| (format!("/words/{n}"), format!("(?i)^{}$", regex::escape(word))));
+        patterns.chain(words).filter_map(|(place, pattern)| site.regex(&place, &pattern)).collect()
     }
 
     fn examples(&mut self, written: &Written) {
@@ -156,7 +254,7 @@ mod tests {
     #[test]
     fn reports_every_mistake_of_a_file_with_its_place() {
         let report = compile_text(
-            "summary: s\nwhy: w\nstage: inptu\naction: warn\nreplace_with: x\nmatch:\n  patterns:\n    - regex: 'a('\n    - regex: '(?=x)y'\n  words: ['']\n\
+            "summary: s\nwhy: w\nstage: inptu\naction: warn\nreplace: {text: x}\nmatch:\n  patterns:\n    - regex: 'a('\n    - regex: '(?=x)y'\n  words: ['']\n\
              colour: red\nexamples:\n  match: [a]\n  pass: [b]\n",
         )
         .unwrap_err();
@@ -190,7 +288,8 @@ mod tests {
         let tail = "examples: {match: [a], pass: [b]}\n";
         let cases = [
             ("summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {}\n", "finds nothing"),
-            ("summary: s\nwhy: w\nstage: input\naction: warn\nreplace_with: x\nmatch: {words: [a]}\n", "no effect"),
+            ("summary: s\nwhy: w\nstage: input\naction: warn\nreplace: {text: x}\nmatch: {words: [a]}\n", "no effect"),
+            ("summary: s\nwhy: w\nstage: input\naction: warn\nrefuse: {status: 403}\nmatch: {words: [a]}\n", "no effect"),
             ("summary: s\nwhy: w\nstage: output\naction: replace\nmatch: {length: {max_words: 3}}\n", "judges the whole"),
             ("summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {patterns: [{regex: 'x*'}]}\n", "empty text"),
         ];

@@ -2,10 +2,11 @@
 
 mod compile;
 mod pack;
+mod scanner;
 mod set;
 mod site;
 pub mod written;
 
-pub use pack::{Pack, known_ids, load};
+pub use pack::{Known, Pack, load};
 pub use set::{Finding, Place, Rule, RuleSet, RuleSetId};
 pub(in crate::guard) use site::Site;

@@ -11,15 +11,17 @@ use include_dir::{Dir, include_dir};
 use super::{
     compile::{compile, id_of},
     set::{Rule, RuleSet},
-    written::Maturity,
 };
 use crate::{
     diagnostics::{Problem, Report, Source},
     guard::{
         Override, Settings,
-        verdict::{Action, Gate},
+        verdict::{Action, Gate, Mode},
     },
 };
+
+/// Where the rules that ship lie, as reports name them.
+const SHIPPED: &str = "guardrails";
 
 static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/guardrails");
 
@@ -34,87 +36,133 @@ pub struct Pack {
 
 /// Loads and compiles every rule. All problems of all files come back together.
 pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
-    let (mut sources, mut reports) = (BTreeMap::new(), Vec::new());
+    let (mut files, mut reports) = (BTreeMap::new(), Vec::new());
     if settings.builtin {
         for (path, text) in builtin_files(&BUILTIN) {
-            add(&mut sources, &mut reports, &path, Source::new(path.display().to_string(), text));
+            let source = Source::new(path.display().to_string(), text);
+            add(&mut files, &mut reports, &path, File { source, group: group_of(Path::new(SHIPPED), &path) });
         }
     }
-    for path in settings.directory.as_deref().map(|folder| yaml_files(folder, &mut reports)).unwrap_or_default() {
-        match Source::read(&path) {
-            Ok(source) => add(&mut sources, &mut reports, &path, source),
-            Err(report) => reports.push(report),
+    if let Some(folder) = settings.directory.as_deref() {
+        for path in yaml_files(folder, &mut reports) {
+            match Source::read(&path) {
+                Ok(source) => add(&mut files, &mut reports, &path, File { source, group: group_of(folder, &path) }),
+                Err(report) => reports.push(report),
+            }
         }
     }
     let mut rules = Vec::new();
-    for (id, source) in &sources {
-        match compile(id, source.clone()) {
-            Ok(rule) => rules.extend(applied(rule, settings.overrides.get(id)).map(Arc::new)),
+    for (id, file) in &files {
+        match compile(id, file.source.clone()) {
+            Ok(rule) => {
+                let rule = Rule { group: file.group.clone(), ..rule };
+                rules.extend(applied(rule, settings.overrides.get(id)).map(Arc::new));
+            }
             Err(report) => reports.push(report),
         }
     }
     if !reports.is_empty() {
         return Err(reports);
     }
-    let id = fingerprint(&sources, settings);
+    let id = fingerprint(&files, settings);
     let set = |gate| {
-        RuleSet::new(gate, id, &rules).map_err(|error| {
+        let set = RuleSet::new(gate, id, &rules).map(|set| set.select(|rule| rule.stands().then_some(Mode::Enforce)));
+        set.map_err(|error| {
             let problem =
                 Problem::new(None, format!("the rules' words do not fit one automaton: {error}"), "use fewer or shorter words");
-            vec![Report::new(Source::new("guardrails", ""), vec![problem])]
+            vec![Report::new(Source::new(SHIPPED, ""), vec![problem])]
         })
     };
     Ok(Pack { input: set(Gate::Input)?, output: set(Gate::Output)? })
 }
 
-/// The ids that the configuration may name: those of the pack, and of the files in the operator's folder.
-pub fn known_ids(builtin: bool, directory: Option<&Path>) -> BTreeSet<String> {
-    let shipped = if builtin { builtin_files(&BUILTIN) } else { Vec::new() };
-    let own = directory.map(|folder| yaml_files(folder, &mut Vec::new())).unwrap_or_default();
-    let paths = shipped.into_iter().map(|(path, _)| path).chain(own);
-    paths.filter_map(|path| id_of(&path).map(str::to_owned)).collect()
+/// What the configuration may name.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Rules: those of the pack, and of the files in the operator's folder.
+    pub ids: BTreeSet<String>,
+    /// Groups of rules: the folders that the files lie in.
+    pub groups: BTreeSet<String>,
 }
 
-/// The operator's word over the file's; a preview rule runs only when it is named.
-fn applied(mut rule: Rule, says: Option<&Override>) -> Option<Rule> {
-    match says {
-        Some(Override::Off) => return None,
-        Some(Override::Block) => rule.written.action = Action::Block,
-        Some(Override::Warn) => rule.written.action = Action::Warn,
-        Some(Override::Replace) => rule.written.action = Action::Replace,
-        None if rule.written.maturity == Maturity::Preview => return None,
-        None => {}
+impl Known {
+    /// What there is to be named under these settings.
+    pub fn of(builtin: bool, directory: Option<&Path>) -> Self {
+        let mut known = Self::default();
+        let shipped = if builtin { builtin_files(&BUILTIN) } else { Vec::new() };
+        let own = directory.map(|folder| (folder, yaml_files(folder, &mut Vec::new())));
+        known.add(Path::new(SHIPPED), shipped.iter().map(|(path, _)| path));
+        if let Some((folder, paths)) = &own {
+            known.add(folder, paths.iter());
+        }
+        known
     }
+
+    fn add<'p>(&mut self, root: &Path, paths: impl Iterator<Item = &'p PathBuf>) {
+        for path in paths {
+            self.ids.extend(id_of(path).map(str::to_owned));
+            self.groups.extend(group_of(root, path));
+        }
+    }
+}
+
+/// A file and the group that its rule belongs to.
+struct File {
+    source: Source,
+    group: Option<String>,
+}
+
+/// The folder that a file below `root` lies in.
+fn group_of(root: &Path, path: &Path) -> Option<String> {
+    let folder = path.strip_prefix(root).ok()?.parent()?.file_name()?;
+    folder.to_str().map(str::to_owned)
+}
+
+/// The operator's word over the file's. To name a rule is to switch it on, even one in preview.
+fn applied(mut rule: Rule, says: Option<&Override>) -> Option<Rule> {
+    rule.written.action = match says {
+        Some(Override::Off) => return None,
+        Some(Override::Block) => Action::Block,
+        Some(Override::Warn) => Action::Warn,
+        Some(Override::Replace) => Action::Replace,
+        None => rule.written.action,
+    };
+    rule.stands |= says.is_some();
     Some(rule)
 }
 
-fn add(sources: &mut BTreeMap<String, Source>, reports: &mut Vec<Report>, path: &Path, source: Source) {
+fn add(files: &mut BTreeMap<String, File>, reports: &mut Vec<Report>, path: &Path, mut file: File) {
     let problem = match id_of(path) {
         None => Problem::new(
             None,
             "the file's name is the rule's id, and this one is no id",
             "name it with small letters, digits and dashes: `payment-card.yaml`",
         ),
-        Some(id) => match sources.get(id) {
+        Some(id) => match files.get(id) {
             // The operator's file takes the place of the one that ships; two files of one folder do not.
-            Some(other) if !other.name().starts_with("guardrails/") || source.name().starts_with("guardrails/") => Problem::new(
+            Some(other) if !is_shipped(other) || is_shipped(&file) => Problem::new(
                 None,
-                format!("there are two rules `{id}`: the other is {}", other.name()),
+                format!("there are two rules `{id}`: the other is {}", other.source.name()),
                 "rename one of the files",
             ),
-            _ => {
-                sources.insert(id.to_owned(), source);
+            other => {
+                file.group = file.group.or_else(|| other?.group.clone());
+                files.insert(id.to_owned(), file);
                 return;
             }
         },
     };
-    reports.push(Report::new(source, vec![problem]));
+    reports.push(Report::new(file.source, vec![problem]));
 }
 
-fn fingerprint(sources: &BTreeMap<String, Source>, settings: &Settings) -> [u8; 16] {
+fn is_shipped(file: &File) -> bool {
+    Path::new(file.source.name()).starts_with(SHIPPED)
+}
+
+fn fingerprint(files: &BTreeMap<String, File>, settings: &Settings) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
-    for (id, source) in sources {
-        hasher.update(id.as_bytes()).update(&[0]).update(source.text().as_bytes()).update(&[0]);
+    for (id, file) in files {
+        hasher.update(id.as_bytes()).update(&[0]).update(file.source.text().as_bytes()).update(&[0]);
         hasher.update(format!("{:?}", settings.overrides.get(id)).as_bytes()).update(&[0]);
     }
     let mut id = [0; 16];
@@ -128,8 +176,7 @@ fn is_rule(path: &Path) -> bool {
 
 fn builtin_files(dir: &'static Dir<'static>) -> Vec<(PathBuf, &'static str)> {
     let files = dir.files().filter(|file| is_rule(file.path()));
-    let mut out: Vec<_> =
-        files.filter_map(|file| Some((Path::new("guardrails").join(file.path()), file.contents_utf8()?))).collect();
+    let mut out: Vec<_> = files.filter_map(|file| Some((Path::new(SHIPPED).join(file.path()), file.contents_utf8()?))).collect();
     out.extend(dir.dirs().flat_map(builtin_files));
     out
 }
@@ -201,10 +248,9 @@ mod tests {
             let set = RuleSet::new(gate, [0; 16], &every_rule()).unwrap();
             for (n, rule) in set.rules().iter().enumerate() {
                 for example in &rule.written().examples.matching {
-                    let text = Text { role: Role::User, text: example.into(), span: 0..0 };
+                    let text = Text::alone(Role::User, example);
                     let found = set.scan(std::slice::from_ref(&text));
-                    let looks =
-                        rule.written().roles.is_empty() || rule.written().roles.contains(&super::super::written::RoleName::User);
+                    let looks = rule.looks_at(&text);
                     assert_eq!(found.iter().any(|finding| finding.rule == n), looks, "{} on {example:?}", rule.id());
                 }
             }

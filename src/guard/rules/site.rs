@@ -92,7 +92,7 @@ impl Site<'_, '_> {
                 let reason = error.to_string();
                 let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
                 let remedy = if reason.contains("look-around") || reason.contains("backreference") {
-                    "match a little more and narrow it with `except`, `validate` or `keywords`: patterns run in linear time, which rules this construct out"
+                    "match a little more and narrow it with `exceptions`, `validate` or `keywords`: patterns run in linear time, which rules this construct out"
                 } else {
                     "correct the expression; its syntax is that of the Rust `regex` crate, and single quotes keep YAML from reading backslashes"
                 };
