@@ -13,7 +13,7 @@ use criterion::{Criterion, Throughput};
 use futures_util::FutureExt as _;
 use lockgate::{
     cache::{
-        Cache, CachePlan, Exact, Lookup, Mode, Semantic, Settings, Wish,
+        Cache, Exact, Lookup, Mode, Semantic, Settings, Wish,
         verify::{Pair, Reading, Side, Stances, verify},
     },
     config::environment,
@@ -116,7 +116,6 @@ struct House {
     input: InputGate,
     output: OutputGate,
     cache: Cache,
-    settings: Settings,
     engine: Arc<dyn Embedder>,
     worker: Worker,
     runtime: Runtime,
@@ -127,6 +126,7 @@ impl House {
         let settings = Settings {
             mode: Mode::Semantic,
             threshold: 0.9,
+            max_error: None,
             stances: Stances::default(),
             ttl: Duration::from_hours(24),
             max_bytes: 256 << 20,
@@ -145,7 +145,6 @@ impl House {
             input: InputGate::new(Arc::clone(&pack)),
             output: OutputGate::new(pack),
             cache: Cache::new(&settings, Some(semantic)),
-            settings,
             engine,
             worker,
             runtime: Builder::new_current_thread().build().unwrap(),
@@ -157,7 +156,7 @@ impl House {
         let mut exchange = Exchange::new("bench".to_owned(), Tenant([1; 16]));
         let request = Request::decode(Endpoint::Chat, body).unwrap();
         let Screening::Passed(screened) = self.input.screen(request, &mut exchange).unwrap() else { panic!("blocked") };
-        let plan = CachePlan::of(&self.settings, wish);
+        let plan = self.cache.plan(wish);
         let lookup = match self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) {
             Exact::Hit(stored) => Lookup::Hit(stored),
             Exact::Miss(scope) => self.cache.lookup(&scope, &screened, &plan, &mut exchange).await,
