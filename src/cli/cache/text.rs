@@ -103,7 +103,8 @@ fn threshold(calibration: &Value) -> String {
     match calibration["source"].as_str().unwrap_or_default() {
         "estimate" => format!("{threshold:.4} for a max_error of {max_error}: an estimate until labels are enough"),
         "labels" => {
-            format!("{threshold:.4} for a max_error of {max_error}: calibrated on {}", counted(&calibration["served"], "label"))
+            let labels = ["same", "different"].into_iter().filter_map(|name| calibration[name].as_u64()).sum::<u64>();
+            format!("{threshold:.4} for a max_error of {max_error}: calibrated on {labels} labels")
         }
         _ => format!("{threshold:.4} as configured"),
     }
@@ -378,7 +379,7 @@ mod tests {
             ],
         });
         let text = told(calibrated);
-        assert!(text.contains("0.9600 for a max_error of 0.02: calibrated on 300 labels"), "{text}");
+        assert!(text.contains("0.9600 for a max_error of 0.02: calibrated on 400 labels"), "{text}");
         assert!(text.contains("390 same, 10 different; at the threshold 1.0 % of 300 are different (0.3 to 2.9)"), "{text}");
         assert!(text.contains("0.01 at 0.97 (estimate), 0.02 at 0.96\n"), "{text}");
     }
