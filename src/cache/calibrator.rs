@@ -125,21 +125,14 @@ impl Calibrator {
 
     /// Lets the threshold follow the labels, where the operator left it to them.
     fn follow(&self, state: &mut State) {
-        let Some((max_error, calibrated)) = self.max_error.and_then(|share| Some((share, state.labels.calibrate(share)?))) else {
-            return;
-        };
-        let (before, source) = (self.threshold(), Source::of(calibrated));
-        self.threshold.store(calibrated.threshold.to_bits(), Ordering::Relaxed);
-        if (before.to_bits(), state.source) != (calibrated.threshold.to_bits(), source) {
-            let labels = state.labels.above(Labels::LEAST_SCORE).labels();
-            let threshold = calibrated.threshold;
-            tracing::info!(
-                threshold,
-                before,
-                max_error,
-                labels,
-                "The threshold for `cache.max_error` follows the labels of this traffic."
-            );
+        let Some(max_error) = self.max_error else { return };
+        let Some(calibrated) = state.labels.calibrate(max_error) else { return };
+        let (threshold, source) = (calibrated.threshold, Source::of(calibrated));
+        let before = self.threshold.swap(threshold.to_bits(), Ordering::Relaxed);
+        if (before, state.source) != (threshold.to_bits(), source) {
+            let (before, labels) = (f32::from_bits(before), state.labels.above(Labels::LEAST_SCORE).labels());
+            let message = "The threshold for `cache.max_error` follows the labels of this traffic.";
+            tracing::info!(threshold, before, max_error, labels, "{message}");
         }
         state.source = source;
     }

@@ -120,7 +120,7 @@ impl Cache {
         let text = words(asked);
         let kept = entry.asked.as_ref();
         let pair = kept.and_then(|kept| self.differences.pair(&kept.place.partition, &kept.text, &text));
-        let unknown = kept.filter(|kept| pair.is_some() && !self.differs(&kept.place.partition, &kept.text, &text));
+        let first_reported = kept.filter(|kept| pair.is_some() && !self.differs(&kept.place.partition, &kept.text, &text));
         if !self.differences.extend(pair) {
             let message = "There is no room for more reports: 100000 are remembered. Raise the threshold, or use `purge` to take the entry out.";
             return Err(Error::new(Kind::Unavailable, message));
@@ -130,8 +130,8 @@ impl Cache {
             _ => true,
         };
         let is_removed = self.remove(vec![entry.key]).await;
-        // Whoever reports the same pair twice has still seen it once.
-        if let Some(kept) = unknown {
+        // Who reports a pair twice has seen one false hit.
+        if let Some(kept) = first_reported {
             self.label_as_different(kept, &text).await;
         }
         let report = FalseHit { removed: Seen::from(&*entry), remembered: pair.is_some() };
