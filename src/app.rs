@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     access::{self, Access},
     cache::{
-        Cache, CachePlan, Mode, Semantic, Wish,
+        Cache, Mode, Semantic,
         flight::Flights,
         store::{self, Sqlite, Store, StoreError, Writer},
     },
@@ -133,21 +133,15 @@ impl App {
         leave_aside(&engines, &label);
         let writer = store.map(|store| Writer::start(store, label)).transpose()?;
         let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic)).kept_in(writer).keyed_by(secret);
-        cache.recall_differences().await;
+        cache.recall().await;
         let (rules, savings) = (Arc::new(Rules::new(pack, &secret)), Arc::new(Savings::new(config.ledger)));
-        let rooms = Rooms {
-            cache: cache.clone(),
-            plan: CachePlan::of(&config.cache, &Wish::default()),
-            rules: Arc::clone(&rules),
-            savings: Arc::clone(&savings),
-        };
+        let rooms = Rooms { cache: cache.clone(), rules: Arc::clone(&rules), savings: Arc::clone(&savings) };
         let console = Console::new(loaded.clone(), rooms, metrics);
         let local_only = config.access.client_keys.is_empty();
         let pipeline = Pipeline {
             access: Access::new(&config.access, secret),
             rules,
             cache: cache.clone(),
-            cache_settings: config.cache,
             flights: Flights::default(),
             router,
             savings,

@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use crate::{
     access::Access,
-    cache::{self, Cache, CachePlan, Exact, Lookup, flight::Flights},
+    cache::{Cache, Exact, Lookup, flight::Flights},
     error::{Error, Result},
     exchange::Exchange,
     guard::{ClearedStream, Clearing, Rules, Screening, StreamGate, hold},
@@ -34,8 +34,6 @@ pub struct Pipeline {
     pub rules: Arc<Rules>,
     /// 2 and 5
     pub cache: Cache,
-    /// What the operator gives of the cache.
-    pub cache_settings: cache::Settings,
     /// What is under way for more than one.
     pub flights: Flights<FlightKey, Landing>,
     /// 3
@@ -79,7 +77,7 @@ impl Pipeline {
             Screening::Blocked(block) => return Ok(Reply::Blocked(block)),
         };
         // 2: a hit still has to pass the output gate.
-        let plan = CachePlan::of(&self.cache_settings, &call.wish);
+        let plan = self.cache.plan(&call.wish);
         let scope = match self.cache.lookup_exact(&screened, &plan, self.router.identity(), exchange) {
             Exact::Hit(stored) => {
                 return Ok(match gates.output.clear_stored(endpoint, stored, exchange)? {

@@ -232,7 +232,7 @@ impl Cache {
             .map_err(|error| Error::new(Kind::Internal, "The search was given up because of a bug. Try again.").because(error))
     }
 
-    async fn embedded(&self, text: String) -> Result<Embedding> {
+    pub(super) async fn embedded(&self, text: String) -> Result<Embedding> {
         let Some(semantic) = &self.semantic else {
             let message = "Nothing is compared by meaning here. Set `cache.mode: semantic` and start again.";
             return Err(Error::new(Kind::Unsupported, message));

@@ -47,7 +47,6 @@ struct House {
     cache: Cache,
     input: InputGate,
     output: OutputGate,
-    settings: Settings,
     engine: Arc<Letters>,
 }
 
@@ -55,6 +54,7 @@ fn house(mode: Mode) -> House {
     let settings = Settings {
         mode,
         threshold: 0.95,
+        max_error: None,
         stances: Stances::COSINE_ALONE,
         ttl: Duration::from_hours(1),
         max_bytes: 1 << 20,
@@ -71,7 +71,6 @@ fn house(mode: Mode) -> House {
         cache: Cache::new(&settings, Some(Semantic { worker, fingerprint })),
         input: gates.input,
         output: gates.output,
-        settings,
         engine,
     }
 }
@@ -82,7 +81,7 @@ impl House {
         let mut exchange = Exchange::new("t".to_owned(), Tenant([tenant; 16]));
         let request = Request::decode(Endpoint::Chat, body.to_string().into()).unwrap();
         let Screening::Passed(screened) = self.input.screen(request, &mut exchange).unwrap() else { panic!("blocked") };
-        let plan = CachePlan::of(&self.settings, wish);
+        let plan = self.cache.plan(wish);
         let lookup = match self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) {
             Exact::Hit(stored) => Lookup::Hit(stored),
             Exact::Miss(scope) => self.cache.lookup(&scope, &screened, &plan, &mut exchange).await,

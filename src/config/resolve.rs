@@ -137,6 +137,7 @@ impl Resolver<'_> {
                 Mode::Off => cache::Mode::Off,
             },
             threshold: self.threshold(written),
+            max_error: written.max_error,
             stances: written
                 .checks
                 .all()
@@ -167,9 +168,7 @@ impl Resolver<'_> {
         if self.is_written("/cache/threshold") {
             self.refuse(at, "is written beside `cache.threshold`", "remove one: each says how near is near enough");
         }
-        #[expect(clippy::cast_possible_truncation, reason = "seven digits of a share are more than it has")]
-        let threshold = verify::threshold_for(max_error as f32);
-        threshold.unwrap_or_else(|| {
+        verify::threshold_for(max_error).unwrap_or_else(|| {
             let remedy = "write a larger share, such as 0.05, or `mode: exact`";
             self.refuse(at, "is less than any threshold promises", remedy);
             1.0

@@ -123,7 +123,7 @@ pub(super) struct Cache {
     pub(super) mode: Mode,
     /// Least score of a semantic hit, 0.5 to 1; higher is stricter. The score is the cosine similarity, lowered by what the checks find.
     pub(super) threshold: f64,
-    /// In place of a threshold: the share of semantic hits that may be wrong, such as 0.02. An estimate from public data, not from your traffic.
+    /// In place of a threshold: the share of semantic hits that may be wrong, such as 0.02. An estimate from public data, until labels of your own traffic are enough: `mode: shadow` and reported false hits make them.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub(super) max_error: Option<f64>,
     /// What speaks against a near neighbour, and what it may do: veto, weigh or off.

@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
 use crate::{
-    cache::{Cache, CachePlan},
+    cache::{Cache, Wish},
     egress::{self, Body},
     error::{Error, Kind},
     guard::Rules,
@@ -54,8 +54,6 @@ pub struct Loaded {
 pub struct Rooms {
     /// What is kept.
     pub cache: Cache,
-    /// By which settings a lookup is decided.
-    pub plan: CachePlan,
     /// What a text must pass before it is compared with prompts that have passed it.
     pub rules: Arc<Rules>,
     /// What the cache is worth.
@@ -143,6 +141,10 @@ impl Console {
         gauge!(metric::CACHE_ENTRIES).set(size.entries as f64);
         gauge!(metric::CACHE_BYTES).set(size.bytes as f64);
         gauge!(metric::CACHE_VECTORS).set(size.vectors as f64);
+        let plan = self.rooms.cache.plan(&Wish::default());
+        if plan.mode.compares_meaning() {
+            gauge!(metric::CACHE_THRESHOLD).set(plan.threshold);
+        }
         egress::text(StatusCode::OK, self.metrics.render())
     }
 }

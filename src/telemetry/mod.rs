@@ -53,6 +53,8 @@ pub mod metric {
     pub const CACHE_BYTES: &str = "lockgate_cache_bytes";
     /// Vectors of the semantic tier.
     pub const CACHE_VECTORS: &str = "lockgate_cache_vectors";
+    /// Least score of a semantic hit, as configured or as labels have moved it.
+    pub const CACHE_THRESHOLD: &str = "lockgate_cache_threshold";
     /// Whether entries are kept on disk: 1, or 0 once the store was given up.
     pub const STORE_UP: &str = "lockgate_store_up";
     /// Entries on disk.
@@ -151,6 +153,7 @@ fn describe() {
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");
     describe_gauge!(metric::CACHE_BYTES, Unit::Bytes, "Bytes in the cache.");
     describe_gauge!(metric::CACHE_VECTORS, "Vectors of the semantic tier.");
+    describe_gauge!(metric::CACHE_THRESHOLD, "Least score of a semantic hit, as configured or as labels have moved it.");
     describe_gauge!(metric::STORE_UP, "Whether entries are kept on disk.");
     describe_gauge!(metric::STORE_ENTRIES, "Entries on disk.");
     describe_gauge!(metric::STORE_BYTES, Unit::Bytes, "Bytes on disk that are in use.");

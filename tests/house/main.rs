@@ -28,6 +28,7 @@ mod endpoints;
 mod flights;
 mod guard;
 mod headers;
+mod labels;
 mod meaning;
 mod operations;
 mod persistence;

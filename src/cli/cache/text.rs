@@ -57,12 +57,14 @@ impl Page {
 }
 
 pub(super) fn stats(value: &Value, color: bool) -> String {
-    let (mut page, cache, saved) = (Page::new(color), &value["cache"], &value["saved"]);
+    let (mut page, cache, saved, calibration) = (Page::new(color), &value["cache"], &value["saved"], &value["calibration"]);
     let facts = [
         ("entries", format!("{} in {}", number(&cache["entries"]), bytes(&cache["bytes"]))),
         ("vectors", format!("{} in {}", number(&cache["vectors"]), counted(&cache["partitions"], "scope"))),
         ("on disk", store(&cache["store"])),
-        ("threshold", format!("{:.4}", value["threshold"].as_f64().unwrap_or_default())),
+        ("threshold", threshold(calibration)),
+        ("labels", labels(calibration)),
+        ("max_error", recommended(calibration)),
         ("reported", format!("{} as different", counted(&cache["differences"], "pair"))),
         ("answered", format!("{} from the cache, {} by another's call", number(&saved["hits"]), number(&saved["followers"]))),
         ("saved", worth(saved)),
@@ -93,6 +95,41 @@ fn store(store: &Value) -> String {
     } else {
         format!("{} in {}", number(&store["entries"]), bytes(&store["bytes"]))
     }
+}
+
+/// The threshold in use, and where it comes from.
+fn threshold(calibration: &Value) -> String {
+    let (threshold, max_error) = (ratio(calibration, "threshold"), ratio(calibration, "max_error"));
+    match calibration["source"].as_str().unwrap_or_default() {
+        "estimate" => format!("{threshold:.4} for a max_error of {max_error}: an estimate until labels are enough"),
+        "labels" => {
+            let labels = ["same", "different"].into_iter().filter_map(|name| calibration[name].as_u64()).sum::<u64>();
+            format!("{threshold:.4} for a max_error of {max_error}: calibrated on {labels} labels")
+        }
+        _ => format!("{threshold:.4} as configured"),
+    }
+}
+
+/// What labels say of the threshold in use.
+fn labels(calibration: &Value) -> String {
+    let all = format!("{} same, {} different", number(&calibration["same"]), number(&calibration["different"]));
+    let percent = |share: &Value| 100.0 * share.as_f64().unwrap_or_default();
+    let (error, interval) = (percent(&calibration["error"]), &calibration["interval"]);
+    if interval.is_null() {
+        return format!("{all}, none at the threshold");
+    }
+    let served = number(&calibration["served"]);
+    let [least, most] = [percent(&interval[0]), percent(&interval[1])];
+    format!("{all}; at the threshold {error:.1} % of {served} are different ({least:.1} to {most:.1})")
+}
+
+/// The thresholds that shares of wrong answers would lead to.
+fn recommended(calibration: &Value) -> String {
+    let advice = list(&calibration["recommended"]).map(|advice| {
+        let from = if advice["source"] == "labels" { "" } else { " (estimate)" };
+        format!("{} at {:.2}{from}", ratio(advice, "max_error"), ratio(advice, "threshold"))
+    });
+    advice.collect::<Vec<_>>().join(", ")
 }
 
 fn worth(saved: &Value) -> String {
@@ -324,6 +361,27 @@ mod tests {
         assert!(told.contains("abababababababab  2h   m      What is it?"), "{told}");
         let done = json!({ "acted": true, "entries": 0, "bytes": 0, "examples": [] });
         assert_eq!(purge(&done, false), "Purged 0 entries, 0 B.\n");
+    }
+
+    #[test]
+    fn a_threshold_is_told_with_what_it_rests_on() {
+        let told = |calibration: Value| stats(&json!({ "calibration": calibration }), false);
+        let configured = json!({ "source": "configured", "threshold": 0.94, "same": 2, "different": 0, "served": 0 });
+        let text = told(configured);
+        assert!(text.contains("0.9400 as configured") && text.contains("2 same, 0 different, none at the threshold"), "{text}");
+        let estimate = json!({ "source": "estimate", "threshold": 0.95, "max_error": 0.02 });
+        assert!(told(estimate).contains("0.9500 for a max_error of 0.02: an estimate until labels are enough"));
+        let calibrated = json!({
+            "source": "labels", "threshold": 0.96, "max_error": 0.02, "same": 390, "different": 10, "served": 300,
+            "error": 0.01, "interval": [0.003, 0.029],
+            "recommended": [
+                { "max_error": 0.01, "threshold": 0.97, "source": "estimate" }, { "max_error": 0.02, "threshold": 0.96, "source": "labels" },
+            ],
+        });
+        let text = told(calibrated);
+        assert!(text.contains("0.9600 for a max_error of 0.02: calibrated on 400 labels"), "{text}");
+        assert!(text.contains("390 same, 10 different; at the threshold 1.0 % of 300 are different (0.3 to 2.9)"), "{text}");
+        assert!(text.contains("0.01 at 0.97 (estimate), 0.02 at 0.96\n"), "{text}");
     }
 
     #[test]
