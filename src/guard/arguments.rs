@@ -148,15 +148,15 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn json_stays_json_whatever_is_covered(value in any_value(), cuts in prop::collection::btree_set(0_usize..80, 0..8)) {
-            let text = value.to_string();
-            let cuts: Vec<usize> = cuts.into_iter().filter(|&at| text.is_char_boundary(at)).collect();
-            let spans: Vec<_> = cuts.chunks_exact(2).map(|cut| cut[0]..cut[1]).collect();
-            let (out, _) = over(&text, spans.clone(), &Replacement::Text("\\\"".to_owned()));
-prop_assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{} {:?} {}", text, spans, out);
+            #[test]
+            fn json_stays_json_whatever_is_covered(value in any_value(), cuts in prop::collection::btree_set(0_usize..80, 0..8)) {
+                let text = value.to_string();
+                let cuts: Vec<usize> = cuts.into_iter().filter(|&at| text.is_char_boundary(at)).collect();
+                let spans: Vec<_> = cuts.chunks_exact(2).map(|cut| cut[0]..cut[1]).collect();
+                let (out, _) = over(&text, spans.clone(), &Replacement::Text("\\\"".to_owned()));
+    prop_assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{} {:?} {}", text, spans, out);
+            }
         }
-    }
 
     fn any_value() -> impl Strategy<Value = serde_json::Value> {
         let leaf = prop_oneof![any::<i32>().prop_map(Into::into), "[a\"\\\\\n\u{e9}😀]{0,8}".prop_map(serde_json::Value::from)];
