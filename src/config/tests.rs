@@ -304,7 +304,7 @@ fn paths_start_at_the_folder_of_the_file() {
 #[test]
 fn profiles_name_what_there_is() {
     let config = fine(&format!(
-        "server: {{listen: '127.0.0.1:1'}}\naccess: {{client_keys: [{{name: a, key: {KEY}, guardrails: [strict, secrets]}}]}}\n\
+        "server: {{listen: '127.0.0.1:1'}}\naccess: {{client_keys: [{{name: a, key: '{KEY}', guardrails: [strict, secrets]}}]}}\n\
          guardrails: {{profiles: {{strict: {{rules: [all, medical-dosage], mandatory: true}}, look: {{rules: [injection], mode: monitor}}}}, default: [look]}}"
     ));
     let strict = &config.profiles.named["strict"];
