@@ -173,7 +173,7 @@ impl House {
         let worker = Worker::start(&engine, threads, 256).unwrap();
         let semantic = Semantic { worker: worker.clone(), fingerprint: Fingerprint::of(&*engine).unwrap() };
         let rules = guard::Settings { builtin: true, directory: None, overrides: std::collections::BTreeMap::default() };
-        let gates = Gates::of(load(&rules).unwrap());
+        let gates = Gates::of(&load(&rules).unwrap());
         let house = Self {
             input: gates.input,
             output: gates.output,

@@ -158,7 +158,7 @@ fn read_all(texts: &[&str]) -> Vec<Read> {
     let settings = embed::Settings { engine: EngineChoice::Rten, model: None, library, threads: 0, queue: 1 };
     let engine = embed::load(&settings).unwrap();
     let rules = guard::Settings { builtin: true, directory: None, overrides: BTreeMap::default() };
-    let gate = Gates::of(load(&rules).unwrap()).input;
+    let gate = Gates::of(&load(&rules).unwrap()).input;
     let share = texts.len().div_ceil(settings.threads()).max(1);
     thread::scope(|scope| {
         let parts: Vec<_> = texts.chunks(share).map(|part| scope.spawn(|| read_part(&*engine, &gate, part))).collect();

@@ -134,7 +134,7 @@ impl App {
         let writer = store.map(|store| Writer::start(store, label)).transpose()?;
         let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic)).kept_in(writer).keyed_by(secret);
         cache.recall().await;
-        let (rules, savings) = (Arc::new(Rules::new(pack, &secret)), Arc::new(Savings::new(config.ledger)));
+        let (rules, savings) = (Arc::new(Rules::new(pack, config.profiles, &secret)), Arc::new(Savings::new(config.ledger)));
         let rooms = Rooms { cache: cache.clone(), rules: Arc::clone(&rules), savings: Arc::clone(&savings) };
         let console = Console::new(loaded.clone(), rooms, metrics);
         let local_only = config.access.client_keys.is_empty();

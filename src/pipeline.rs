@@ -70,7 +70,8 @@ impl Pipeline {
     }
 
     async fn stages(self: &Arc<Self>, call: Call, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Reply> {
-        let (endpoint, gates) = (call.request.endpoint(), self.rules.gates());
+        let gates = self.rules.gates_for(call.caller.profiles.as_deref(), &call.profiles)?;
+        let endpoint = call.request.endpoint();
         // 1: nothing is looked up, embedded or sent before it is screened.
         let screened = match gates.input.screen(call.request, exchange)? {
             Screening::Passed(screened) => screened,

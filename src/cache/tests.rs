@@ -66,7 +66,7 @@ fn house(mode: Mode) -> House {
     let worker = Worker::start(&embedder, 1, 8).unwrap();
     let fingerprint = Fingerprint::of(&*embedder).unwrap();
     let guard = crate::guard::Settings { builtin: false, directory: None, overrides: Default::default() };
-    let gates = Gates::of(load(&guard).unwrap());
+    let gates = Gates::of(&load(&guard).unwrap());
     House {
         cache: Cache::new(&settings, Some(Semantic { worker, fingerprint })),
         input: gates.input,

@@ -6,6 +6,7 @@
 mod access;
 mod builtin;
 mod defaults;
+mod guard;
 mod resolve;
 mod resolver;
 mod schema;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::{
     cache, console,
     diagnostics::{Document, Report, Source},
-    embed, guard, ingress, ledger, outbound, route, telemetry,
+    embed, ingress, ledger, outbound, route, telemetry,
 };
 
 use resolver::Resolver;
@@ -54,7 +55,9 @@ pub struct Config {
     /// How text is embedded.
     pub embed: embed::Settings,
     /// Which rules guard.
-    pub guard: guard::Settings,
+    pub guard: crate::guard::Settings,
+    /// Whom they guard.
+    pub profiles: crate::guard::Profiles,
     /// What models cost.
     pub ledger: ledger::Settings,
     /// How logs are written.

@@ -13,13 +13,13 @@ use crate::{
         self,
         verify::{self, Stances},
     },
-    console, embed, guard, ingress, ledger, telemetry,
+    console, embed, ingress, ledger, telemetry,
 };
 
 use super::{
     Config, defaults,
     resolver::Resolver,
-    written::{self, Action, Engine, LogFormat, Mode, Written},
+    written::{self, Engine, LogFormat, Mode, Written},
 };
 
 /// Goes on in place of an address that is wrong.
@@ -48,6 +48,7 @@ impl Resolver<'_> {
             store: self.store(&written.cache),
             embed: self.embed(&written.embedding),
             guard: self.guard(&written.guardrails),
+            profiles: self.profiles(written),
             ledger: self.ledger(&written.prices),
             telemetry: self.telemetry(&written.log),
         }
@@ -214,25 +215,6 @@ impl Resolver<'_> {
         folder
     }
 
-    fn guard(&mut self, written: &written::Guardrails) -> guard::Settings {
-        let overridden = |action: &Action| match action {
-            Action::Off => guard::Override::Off,
-            Action::Block => guard::Override::Block,
-            Action::Warn => guard::Override::Warn,
-            Action::Replace => guard::Override::Replace,
-        };
-        let directory = written.directory.as_deref().map(|folder| self.folder("/guardrails/directory", folder));
-        let known = guard::rules::Known::of(written.builtin, directory.as_deref());
-        for id in written.rules.keys().filter(|id| !known.ids.contains(*id)) {
-            self.refuse_key(&format!("/guardrails/rules/{id}"), "names no rule", &meant(id, &known.ids));
-        }
-        guard::Settings {
-            builtin: written.builtin,
-            directory,
-            overrides: written.rules.iter().map(|(id, action)| (id.clone(), overridden(action))).collect(),
-        }
-    }
-
     fn ledger(&mut self, prices: &BTreeMap<String, written::Price>) -> ledger::Settings {
         for model in prices.keys() {
             let at = format!("/prices/{}", model.replace('~', "~0").replace('/', "~1"));
@@ -257,14 +239,6 @@ impl Resolver<'_> {
             filter: written.level.clone(),
         }
     }
-}
-
-/// What may have been meant by a name that is not known.
-fn meant<'k>(name: &str, known: impl IntoIterator<Item = &'k String> + Clone) -> String {
-    let likeness = |known: &str| strsim::jaro_winkler(known, name);
-    let near = known.clone().into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|near| likeness(near) > 0.8);
-    let all = || format!("name one of: {}", known.into_iter().cloned().collect::<Vec<_>>().join(", "));
-    near.map_or_else(all, |near| format!("did you mean `{near}`?"))
 }
 
 /// Whether the two cannot be listened on both. Port 0 is a new port each time.

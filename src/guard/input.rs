@@ -10,7 +10,11 @@ use super::{
     rules::RuleSet,
     verdict::{Block, Gate},
 };
-use crate::{error::Result, exchange::Exchange, wire::Request};
+use crate::{
+    error::{Error, Kind, Result},
+    exchange::Exchange,
+    wire::Request,
+};
 
 /// What became of a request.
 #[derive(Debug)]
@@ -26,12 +30,13 @@ pub enum Screening {
 pub struct InputGate {
     rules: Arc<RuleSet>,
     key: HashKey,
+    mandatory: bool,
 }
 
 impl InputGate {
-    /// The gate with these rules. Values are hashed with the key.
-    pub fn new(rules: Arc<RuleSet>, key: HashKey) -> Self {
-        Self { rules, key }
+    /// The gate with these rules. Values are hashed with the key; `mandatory` says that nothing may pass unread.
+    pub fn new(rules: Arc<RuleSet>, key: HashKey, mandatory: bool) -> Self {
+        Self { rules, key, mandatory }
     }
 
     /// The rules of this gate.
@@ -42,6 +47,9 @@ impl InputGate {
     /// Judges every text that the model would read.
     pub fn screen(&self, request: Request, exchange: &mut Exchange) -> Result<Screening> {
         let set = self.rules();
+        if let Some(field) = request.tokens().filter(|_| !set.rules().is_empty()) {
+            self.pass_unread(field, exchange)?;
+        }
         let texts = request.texts();
         let mut findings = set.scan(&texts);
         findings.extend(set.scan_facts(&Facts { request: &request }));
@@ -54,6 +62,18 @@ impl InputGate {
         drop(texts);
         let request = if outcome.edits.is_empty() { request } else { request.with_body(request.json().splice(outcome.edits))? };
         Ok(Screening::Passed(Screened::new(request, stand_ins.into_bindings())))
+    }
+
+    /// Tokens are read by the model and by no rule. Some libraries send nothing else, so they pass with a mark, unless every request must be guarded.
+    fn pass_unread(&self, field: &str, exchange: &mut Exchange) -> Result<()> {
+        exchange.unguarded = true;
+        if !self.mandatory {
+            return Ok(());
+        }
+        let message = format!(
+            "`{field}` has tokens in place of text, which no guardrail can read, and this server guards every request. Send text."
+        );
+        Err(Error::new(Kind::InvalidRequest, message).param(field))
     }
 }
 
@@ -70,7 +90,7 @@ mod tests {
 
     fn screen(overrides: &[(&str, Override)], body: &str) -> (Screening, Exchange) {
         let overrides = overrides.iter().map(|&(id, says)| (id.to_owned(), says)).collect();
-        let gate = Gates::of(load(&Settings { builtin: true, directory: None, overrides }).unwrap()).input;
+        let gate = Gates::of(&load(&Settings { builtin: true, directory: None, overrides }).unwrap()).input;
         let request = Request::decode(Endpoint::Chat, Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let mut exchange = Exchange::new("t".to_owned(), Tenant([0; 16]));
         (gate.screen(request, &mut exchange).unwrap(), exchange)

@@ -110,7 +110,7 @@ mod tests {
 
     fn gate(overrides: &[(&str, Override)]) -> OutputGate {
         let overrides = overrides.iter().map(|&(id, says)| (id.to_owned(), says)).collect();
-        Gates::of(load(&Settings { builtin: true, directory: None, overrides }).unwrap()).output
+        Gates::of(&load(&Settings { builtin: true, directory: None, overrides }).unwrap()).output
     }
 
     fn answer(content: &str) -> Response {

@@ -1,16 +1,40 @@
 //! The rules as they are now: a reload puts others in their place, all of them or none, and who is under way goes on with those it began with.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use arc_swap::ArcSwap;
+use moka::sync::Cache;
 
-use super::{InputGate, OutputGate, replace::HashKey, rules::Pack};
+use super::{
+    InputGate, OutputGate,
+    profiles::{ALL, Profiles},
+    replace::HashKey,
+    rules::Pack,
+};
+use crate::error::{Error, Kind, Result};
+
+/// Combinations of profiles that are remembered: clients may ask for any.
+const REMEMBERED: u64 = 256;
+
+/// Where a request asks for more profiles.
+const HEADER: &str = "x-lockgate-guardrails";
 
 /// Where both gates of every new request come from.
 #[derive(Debug)]
 pub struct Rules {
-    gates: ArcSwap<Gates>,
+    now: ArcSwap<State>,
+    profiles: Profiles,
     key: HashKey,
+}
+
+/// One state of the rules.
+#[derive(Debug)]
+struct State {
+    pack: Pack,
+    /// For requests that name no profile.
+    standard: Gates,
+    /// For others, by the names of their profiles.
+    chosen: Cache<Vec<String>, Gates>,
 }
 
 /// Both gates, of one state of the rules: a request that begins with one keeps it to its end.
@@ -23,30 +47,133 @@ pub struct Gates {
 }
 
 impl Gates {
-    /// The gates of a pack, for whoever needs no key.
-    pub fn of(pack: Pack) -> Self {
-        Self::keyed_by(pack, HashKey::new(&[0; 32]))
+    /// The gates of a pack: every rule that stands, for whoever needs neither profiles nor a key.
+    pub fn of(pack: &Pack) -> Self {
+        let profiles = Profiles::default();
+        Self::chosen(pack, &profiles, &profiles.chosen(None, &BTreeSet::new()), HashKey::new(&[0; 32]))
     }
 
-    fn keyed_by(pack: Pack, key: HashKey) -> Self {
-        Self { input: InputGate::new(Arc::new(pack.input), key), output: OutputGate::new(Arc::new(pack.output), key) }
+    fn chosen(pack: &Pack, profiles: &Profiles, names: &BTreeSet<&str>, key: HashKey) -> Self {
+        let [input, output] = [&pack.input, &pack.output].map(|set| Arc::new(set.select(|rule| profiles.mode_of(names, rule))));
+        Self { input: InputGate::new(input, key, profiles.any_mandatory()), output: OutputGate::new(output, key) }
     }
 }
 
 impl Rules {
     /// Begins with a pack. Values are hashed with what is made from the installation's secret.
-    pub fn new(pack: Pack, secret: &[u8; 32]) -> Self {
+    pub fn new(pack: Pack, profiles: Profiles, secret: &[u8; 32]) -> Self {
         let key = HashKey::new(secret);
-        Self { gates: ArcSwap::from_pointee(Gates::keyed_by(pack, key)), key }
+        Self { now: ArcSwap::from_pointee(State::new(pack, &profiles, key)), profiles, key }
     }
 
-    /// Both gates as they are now.
+    /// Both gates as they are now, for a request that names no profile.
     pub fn gates(&self) -> Gates {
-        Gates::clone(&self.gates.load())
+        self.now.load().standard.clone()
+    }
+
+    /// Both gates as they are now, for a request with the profiles of its client key and those that it asks for.
+    pub fn gates_for(&self, key: Option<&BTreeSet<String>>, asked: &BTreeSet<String>) -> Result<Gates> {
+        let state = self.now.load();
+        if key.is_none() && asked.is_empty() {
+            return Ok(state.standard.clone());
+        }
+        if let Some(name) = asked.iter().find(|name| !self.knows(&state.pack, name)) {
+            let message =
+                format!("The header `{HEADER}` names `{name}`, which is no profile here. Leave it out, or ask the operator.");
+            return Err(Error::new(Kind::InvalidHeader, message).param(HEADER));
+        }
+        let names = self.profiles.chosen(key, asked);
+        let together = names.iter().map(|&name| name.to_owned()).collect();
+        Ok(state.chosen.get_with(together, || Gates::chosen(&state.pack, &self.profiles, &names, self.key)))
     }
 
     /// Puts another pack in place for the requests that begin from now on.
     pub fn replace(&self, pack: Pack) {
-        self.gates.store(Arc::new(Gates::keyed_by(pack, self.key)));
+        self.now.store(Arc::new(State::new(pack, &self.profiles, self.key)));
+    }
+
+    fn knows(&self, pack: &Pack, name: &str) -> bool {
+        name == ALL || self.profiles.named.contains_key(name) || pack.groups().any(|group| group == name)
+    }
+}
+
+impl State {
+    fn new(pack: Pack, profiles: &Profiles, key: HashKey) -> Self {
+        let standard = Gates::chosen(&pack, profiles, &profiles.chosen(None, &BTreeSet::new()), key);
+        Self { pack, standard, chosen: Cache::new(REMEMBERED) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::{Mode, Settings, profiles::Profile, rules::load};
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn profile(rules: &[&str], mode: Mode, mandatory: bool) -> Profile {
+        Profile { rules: names(rules), mode, mandatory }
+    }
+
+    fn rules(profiles: &[(&str, Profile)], default: &[&str]) -> Rules {
+        let named = profiles.iter().map(|(name, profile)| ((*name).to_owned(), profile.clone())).collect();
+        let pack = load(&Settings { builtin: true, directory: None, overrides: Default::default() }).unwrap();
+        Rules::new(pack, Profiles { named, default: names(default) }, &[0; 32])
+    }
+
+    /// The input rules of a request, each with a mark where it is only watched.
+    fn standing(rules: &Rules, key: Option<&[&str]>, asked: &[&str]) -> Vec<String> {
+        let gates = rules.gates_for(key.map(names).as_ref(), &names(asked)).unwrap();
+        let set = gates.input.rules();
+        let told = |(n, rule): (usize, &Arc<super::super::rules::Rule>)| match set.mode(n) {
+            Mode::Enforce => rule.id().to_owned(),
+            Mode::Monitor => format!("({})", rule.id()),
+        };
+        set.rules().iter().enumerate().map(told).collect()
+    }
+
+    #[test]
+    fn without_a_word_every_rule_that_stands_is_active() {
+        let rules = rules(&[], &[ALL]);
+        let all = standing(&rules, None, &[]);
+        assert!(all.contains(&"payment-card".to_owned()) && !all.contains(&"medical-dosage".to_owned()), "{all:?}");
+        assert_eq!(standing(&rules, Some(&["secrets"]), &[]), ["jwt", "private-key", "provider-key"], "a group is a profile");
+        assert_eq!(standing(&rules, Some(&["topics"]), &[]), [""; 0], "what is in preview is named by its id alone");
+    }
+
+    #[test]
+    fn a_request_adds_to_what_it_has_and_takes_nothing_away() {
+        let profiles = [
+            ("cards", profile(&["payment-card"], Mode::Enforce, true)),
+            ("watch", profile(&["secrets", "payment-card", "medical-dosage"], Mode::Monitor, false)),
+        ];
+        let rules = rules(&profiles, &["us"]);
+        assert_eq!(standing(&rules, None, &[]), ["payment-card"]);
+        let watched = ["(jwt)", "(medical-dosage)", "payment-card", "(private-key)", "(provider-key)"];
+        assert_eq!(standing(&rules, Some(&["watch"]), &[]), watched, "the strictest profile says how a rule stands");
+        assert_eq!(standing(&rules, None, &["watch"]), watched);
+        assert_eq!(standing(&rules, Some(&["watch"]), &["secrets"])[0], "jwt");
+    }
+
+    #[test]
+    fn a_request_cannot_ask_for_what_there_is_not() {
+        let rules = rules(&[("mine", Profile::default())], &[]);
+        assert!(["mine", "all", "secrets"].iter().all(|name| rules.gates_for(None, &names(&[name])).is_ok()));
+        let error = rules.gates_for(None, &names(&["jwt"])).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (Kind::InvalidHeader, Some(HEADER)));
+    }
+
+    #[test]
+    fn other_rules_are_another_set_and_the_same_rules_are_the_same() {
+        let rules = rules(
+            &[("watch", profile(&[ALL], Mode::Monitor, false)), ("keys", profile(&["secrets"], Mode::Enforce, false))],
+            &[ALL],
+        );
+        let id = |key: &[&str]| rules.gates_for(Some(&names(key)), &names(&[])).unwrap().input.rules().id();
+        assert_eq!(rules.gates().input.rules().id(), id(&["all"]));
+        assert_eq!(id(&["keys"]), id(&["secrets"]));
+        assert!(id(&["all"]) != id(&["watch"]) && id(&["all"]) != id(&["keys"]));
     }
 }

@@ -228,7 +228,7 @@ mod tests {
 
     fn stream(frames: Vec<Result<Bytes, Error>>) -> ClearedStream<Frames> {
         let settings = Settings { builtin: true, directory: None, overrides: Default::default() };
-        let gate = Gates::of(load(&settings).unwrap()).output;
+        let gate = Gates::of(&load(&settings).unwrap()).output;
         ClearedStream::new(Frames(frames.into()), StreamGate::new(gate, Endpoint::Chat))
     }
 

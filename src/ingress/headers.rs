@@ -1,8 +1,8 @@
 //! What a client says in headers: its trace id, and what it wants of the cache.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use http::{HeaderMap, Request, header::CACHE_CONTROL};
+use http::{HeaderMap, HeaderValue, Request, header::CACHE_CONTROL};
 use uuid::Uuid;
 
 use crate::{
@@ -16,6 +16,7 @@ const REFRESH: &str = "x-portkey-cache-force-refresh";
 const NAMESPACE: &str = "x-portkey-cache-namespace";
 const TTL: &str = "x-portkey-cache-ttl";
 const THRESHOLD: &str = "x-lockgate-threshold";
+const GUARDRAILS: &str = "x-lockgate-guardrails";
 
 /// Longest name that a client may give.
 const MAX_NAME_BYTES: usize = 256;
@@ -63,6 +64,16 @@ pub(super) fn wish(headers: &HeaderMap) -> Result<Wish> {
     Ok(wish)
 }
 
+/// Reads which profiles of guardrails the client asks for, beside those that it has.
+pub(super) fn profiles(headers: &HeaderMap) -> Result<BTreeSet<String>> {
+    let mut profiles = BTreeSet::new();
+    for value in headers.get_all(GUARDRAILS) {
+        let names = readable(GUARDRAILS, value)?.split(',').map(str::trim);
+        profiles.extend(names.filter(|name| !name.is_empty()).map(str::to_owned));
+    }
+    Ok(profiles)
+}
+
 /// `no-store` keeps the cache out of it, `no-cache` asks for a fresh answer, `max-age` shortens an answer's life.
 fn cache_control(headers: &HeaderMap, wish: &mut Wish) {
     let values = headers.get_all(CACHE_CONTROL).into_iter().filter_map(|value| value.to_str().ok());
@@ -79,9 +90,12 @@ fn cache_control(headers: &HeaderMap, wish: &mut Wish) {
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
+    headers.get(name).map(|value| readable(name, value)).transpose()
+}
+
+fn readable<'h>(name: &'static str, value: &'h HeaderValue) -> Result<&'h str> {
     let value = value.to_str().ok().filter(|value| value.len() <= MAX_NAME_BYTES);
-    value.map(Some).ok_or_else(|| invalid(name, "at most 256 visible ASCII characters"))
+    value.ok_or_else(|| invalid(name, "at most 256 visible ASCII characters"))
 }
 
 fn invalid(name: &'static str, expected: &str) -> Error {
@@ -111,6 +125,13 @@ mod tests {
             ttl: Some(Duration::from_secs(5)),
         };
         assert_eq!(wish.unwrap(), expected);
+    }
+
+    #[test]
+    fn reads_the_profiles_that_a_client_adds() {
+        let asked = profiles(&headers(&[(GUARDRAILS, "strict, pii,,strict ")])).unwrap();
+        assert_eq!(asked.into_iter().collect::<Vec<_>>(), ["pii", "strict"]);
+        assert!(profiles(&headers(&[])).unwrap().is_empty());
     }
 
     #[test]

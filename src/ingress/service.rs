@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 
 use super::{
     Settings, body,
-    headers::{self, trace_id, wish},
+    headers::{self, profiles, trace_id, wish},
     host,
     path::{self, Target},
 };
@@ -73,12 +73,12 @@ impl Service {
         request: Request<Incoming>,
     ) -> Result<Response<Body>> {
         let (parts, incoming) = request.into_parts();
-        let wish = wish(&parts.headers)?;
+        let (wish, profiles) = (wish(&parts.headers)?, profiles(&parts.headers)?);
         let bytes = body::json(&parts.headers, incoming, &self.settings).await?;
         let request = WireRequest::decode(endpoint, bytes)?;
         let form = Form::of(&request);
         let passage = Passage { headers: parts.headers, credential: caller.credential.clone() };
-        let reply = self.pipeline.handle(Call { request, caller, passage, wish }, &mut exchange).await;
+        let reply = self.pipeline.handle(Call { request, caller, passage, wish, profiles }, &mut exchange).await;
         Ok(egress::respond(reply, &form, &exchange))
     }
 

@@ -26,6 +26,7 @@ mod connections;
 mod demo;
 mod endpoints;
 mod flights;
+mod gates;
 mod guard;
 mod headers;
 mod labels;

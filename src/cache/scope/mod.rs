@@ -161,7 +161,7 @@ mod tests {
 
     fn scope_for(tenant: u8, endpoint: Endpoint, body: &str) -> Said {
         let settings = Settings { builtin: false, directory: None, overrides: Default::default() };
-        let gate = Gates::of(load(&settings).unwrap()).input;
+        let gate = Gates::of(&load(&settings).unwrap()).input;
         let request = Request::decode(endpoint, Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let mut exchange = Exchange::new("t".to_owned(), Tenant([tenant; 16]));
         let Screening::Passed(screened) = gate.screen(request, &mut exchange).unwrap() else { panic!("blocked") };

@@ -5,6 +5,7 @@ use std::{fmt, ops::Range};
 mod json_schema;
 mod length;
 mod pattern;
+mod required;
 mod topic;
 mod validate;
 mod words;
@@ -32,6 +33,31 @@ pub enum Needs<'c> {
     Nothing,
     /// At least one of these words, in any case.
     AnyOf(&'c [String]),
+    /// At least so many ASCII digits, and, unless there are none, one of these words.
+    Digits {
+        /// How many.
+        count: usize,
+        /// The words.
+        any_of: &'c [String],
+    },
+}
+
+impl<'c> Needs<'c> {
+    /// The words, one of which must be there, if there are any.
+    pub fn words(self) -> &'c [String] {
+        match self {
+            Self::Nothing => &[],
+            Self::AnyOf(words) | Self::Digits { any_of: words, .. } => words,
+        }
+    }
+
+    /// How many digits must be there.
+    pub fn digits(self) -> usize {
+        match self {
+            Self::Nothing | Self::AnyOf(_) => 0,
+            Self::Digits { count, .. } => count,
+        }
+    }
 }
 
 /// A kind of match. Sync and pure.
@@ -100,13 +126,10 @@ pub(crate) mod conformance {
             }
             assert_eq!(find(text), find(text), "{check:?} is not pure");
         }
-        if let Needs::AnyOf(words) = check.needs() {
-            let lower = matching.to_ascii_lowercase();
-            assert!(
-                words.iter().any(|word| lower.contains(&word.to_ascii_lowercase())),
-                "{check:?} would be skipped on its example"
-            );
-        }
+        let (words, lower) = (check.needs().words(), matching.to_ascii_lowercase());
+        let wakes = words.is_empty() || words.iter().any(|word| lower.contains(&word.to_ascii_lowercase()));
+        let digits = matching.bytes().filter(u8::is_ascii_digit).count();
+        assert!(wakes && digits >= check.needs().digits(), "{check:?} would be skipped on its example");
         let mut kept = vec![0..1];
         check.find(matching, &mut kept);
         assert_eq!(kept[0], 0..1, "{check:?} removes what others found");

@@ -300,6 +300,50 @@ mod tests {
     }
 
     #[test]
+    fn says_what_is_wrong_with_how_a_rule_acts() {
+        let cases = [
+            ("action: replace\nreplace: {}", "4:1", "exactly one of"),
+            ("action: replace\nreplace: {text: x, hash: {}}", "4:10", "exactly one of"),
+            ("action: replace\nsecret: true\nreplace: {placeholder: {restore: true}}", "6:33", "a secret must not come back"),
+            ("action: replace\nreplace: {placeholder: {label: e-mail}}", "5:31", "label"),
+            ("action: block\nrefuse: {status: 451, answer: no}", "4:1", "either `status` or `answer`"),
+            ("action: block\nrefuse: {status: 200}", "5:18", "400"),
+            ("action: warn\nbudget: soon", "5:9", "is not a duration"),
+            ("action: warn\nbudget: 0s", "5:9", "is not a duration"),
+            ("action: warn\nmax_span: 1GiB", "5:11", "up to 1MiB"),
+            ("action: warn\nexceptions: {patterns: ['a(']}", "5:25", "cannot be compiled"),
+        ];
+        for (lines, place, expected) in cases {
+            let report = compile_text(&format!(
+                "summary: s\nwhy: w\nstage: input\n{lines}\nmatch: {{words: [a]}}\nexamples: {{match: [a], pass: [b]}}\n"
+            ));
+            let report = report.unwrap_err().to_string();
+            assert!(report.contains(expected), "{place} {expected} is not in:\n{report}");
+            assert!(report.contains("1 problem"), "{report}");
+        }
+    }
+
+    #[test]
+    fn exceptions_cover_a_match_whole() {
+        let rule = compile_text(
+            "summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {patterns: [{regex: '[a-z.]+@[a-z.]+'}]}\n\
+             exceptions: {patterns: ['.*@example[.]org'], words: [Help@acme.com]}\n\
+             examples:\n  match: [ann@acme.com, xhelp@acme.com, a@example.org.uk, help@acme-com]\n  pass: [write to help@acme.com, b@example.org]\n",
+        );
+        assert!(rule.is_ok(), "{}", rule.unwrap_err());
+    }
+
+    #[test]
+    fn what_is_left_out_has_a_careful_default() {
+        let text = "summary: s\nwhy: w\nstage: input\naction: replace\nreplace: {placeholder: {}}\nmatch: {words: [a]}\nexamples: {match: [a], pass: [b]}\n";
+        let of = |id| compile(id, Source::new("test.yaml", text)).unwrap();
+        let placeholder = |label: &str| Replacement::Placeholder { label: label.to_owned(), restore: false };
+        assert_eq!(of("e-mail").replacement, placeholder("E_MAIL"));
+        assert_eq!(of("2fa-code").replacement, placeholder("RULE_2FA_CODE"), "a label begins with a letter");
+        assert_eq!((of("a").max_span, of("a").budget, &of("a").refusal), (4096, None, &Refusal::default()));
+    }
+
+    #[test]
     fn ids_are_plain() {
         assert_eq!(id_of(Path::new("a/payment-card.yaml")), Some("payment-card"));
         assert_eq!(id_of(Path::new("Payment Card.yaml")), None);

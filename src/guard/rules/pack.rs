@@ -34,6 +34,14 @@ pub struct Pack {
     pub output: RuleSet,
 }
 
+impl Pack {
+    /// The groups that its rules belong to.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let compiled = [&self.input, &self.output].into_iter().flat_map(RuleSet::compiled);
+        compiled.filter_map(|rule| rule.group())
+    }
+}
+
 /// Loads and compiles every rule. All problems of all files come back together.
 pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
     let (mut files, mut reports) = (BTreeMap::new(), Vec::new());

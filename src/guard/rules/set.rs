@@ -198,6 +198,11 @@ impl RuleSet {
         &self.rules
     }
 
+    /// Every rule that was compiled, active or not.
+    pub fn compiled(&self) -> impl Iterator<Item = &Rule> {
+        self.scanner.rules.iter().map(Arc::as_ref)
+    }
+
     /// Whether what a rule says is done.
     pub fn mode(&self, rule: usize) -> Mode {
         self.modes[rule]
