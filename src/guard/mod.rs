@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+pub mod authoring;
 pub mod checks;
 mod input;
 mod output;
@@ -19,7 +20,7 @@ pub use input::{InputGate, Screening};
 pub use output::{Clearing, OutputGate};
 pub use placeholder::Bindings;
 pub use proof::{Cleared, Complete, Screened, Stored};
-pub use reload::{Gates, Rules};
+pub use reload::{Gates, Reloaded, Rules, Status};
 pub use stream::{Broken, ClearedStream, StreamGate, hold};
 pub use verdict::{Action, Block, Gate};
 

@@ -1,6 +1,10 @@
 //! Findings to actions: what is refused, what is written over, what is only noted.
 
-use std::{borrow::Cow, collections::BTreeMap, ops::Range};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use super::{
     rules::{Finding, RuleSet},
@@ -21,6 +25,9 @@ pub(super) struct Outcome<'t> {
 pub(super) fn decide<'t>(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings: &[Finding]) -> Outcome<'t> {
     let mut outcome = Outcome::default();
     let mut replaced: BTreeMap<usize, Vec<(Range<usize>, &str)>> = BTreeMap::new();
+    for rule in findings.iter().map(|finding| finding.rule).collect::<BTreeSet<_>>() {
+        set.rules()[rule].hit();
+    }
     for finding in findings {
         let rule = &set.rules()[finding.rule];
         let place = finding.place.as_ref();

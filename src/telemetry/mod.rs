@@ -43,6 +43,10 @@ pub mod metric {
     pub const FOLLOWERS: &str = "lockgate_flight_followers_total";
     /// Matches of rules, by rule and action.
     pub const RULE_MATCHES: &str = "lockgate_rule_matches_total";
+    /// Reloads of the rules, by what they came to: replaced, unchanged, refused.
+    pub const RULES_RELOADS: &str = "lockgate_rules_reloads_total";
+    /// Counts the states of the rules, from 1 at the start.
+    pub const RULES_GENERATION: &str = "lockgate_rules_generation";
     /// Requests refused before they were read, by reason.
     pub const REFUSED: &str = "lockgate_refused_total";
     /// Answers in the cache.
@@ -139,6 +143,8 @@ fn describe() {
         "Semantic hits that were compared with the upstream's answer in place of being served, by what came of it."
     );
     describe_counter!(metric::RULE_MATCHES, "Matches of rules, by rule and action.");
+    describe_counter!(metric::RULES_RELOADS, "Reloads of the rules, by what they came to.");
+    describe_gauge!(metric::RULES_GENERATION, "Counts the states of the rules, from 1 at the start.");
     describe_counter!(metric::REFUSED, "Requests refused before they were read, by reason.");
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");
     describe_gauge!(metric::CACHE_BYTES, Unit::Bytes, "Bytes in the cache.");

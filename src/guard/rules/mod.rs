@@ -1,11 +1,15 @@
 //! Rule files: as written, compiled, and together as the set that the gates use.
 
 mod compile;
+mod expression;
 mod pack;
 mod set;
 mod site;
 pub mod written;
 
-pub use pack::{Pack, known_ids, load};
+pub(in crate::guard) use compile::{Opened, open, unproven, variant};
+pub use compile::{compile, is_id};
+pub use pack::{Pack, assemble, known_ids, load};
+pub(in crate::guard) use pack::{Sources, effective, gather, gather_at, rule_files};
 pub use set::{Finding, Place, Rule, RuleSet, RuleSetId};
 pub(in crate::guard) use site::Site;

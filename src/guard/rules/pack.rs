@@ -11,7 +11,7 @@ use include_dir::{Dir, include_dir};
 use super::{
     compile::{compile, id_of},
     set::{Rule, RuleSet},
-    written::Maturity,
+    written::{Maturity, Written},
 };
 use crate::{
     diagnostics::{Problem, Report, Source},
@@ -32,20 +32,45 @@ pub struct Pack {
     pub output: RuleSet,
 }
 
-/// Loads and compiles every rule. All problems of all files come back together.
-pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
-    let (mut sources, mut reports) = (BTreeMap::new(), Vec::new());
+/// Rule files by the ids of their rules.
+pub(in crate::guard) type Sources = BTreeMap<String, Source>;
+
+/// The rule files of a configuration, with what is wrong with their names and folders.
+pub(in crate::guard) fn gather(settings: &Settings) -> (Sources, Vec<Report>) {
+    let (mut sources, mut reports) = (Sources::new(), Vec::new());
     if settings.builtin {
         for (path, text) in builtin_files(&BUILTIN) {
             add(&mut sources, &mut reports, &path, Source::new(path.display().to_string(), text));
         }
     }
     for path in settings.directory.as_deref().map(|folder| yaml_files(folder, &mut reports)).unwrap_or_default() {
-        match Source::read(&path) {
-            Ok(source) => add(&mut sources, &mut reports, &path, source),
-            Err(report) => reports.push(report),
+        add_file(&mut sources, &mut reports, &path);
+    }
+    (sources, reports)
+}
+
+/// The rule files at some paths, each a file or a folder.
+pub(in crate::guard) fn gather_at(paths: &[PathBuf]) -> (Sources, Vec<Report>) {
+    let (mut sources, mut reports) = (Sources::new(), Vec::new());
+    for path in paths {
+        let files = if path.is_dir() { yaml_files(path, &mut reports) } else { vec![path.clone()] };
+        for file in &files {
+            add_file(&mut sources, &mut reports, file);
         }
     }
+    (sources, reports)
+}
+
+fn add_file(sources: &mut Sources, reports: &mut Vec<Report>, path: &Path) {
+    match Source::read(path) {
+        Ok(source) => add(sources, reports, path, source),
+        Err(report) => reports.push(report),
+    }
+}
+
+/// Loads and compiles every rule. All problems of all files come back together.
+pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
+    let (sources, mut reports) = gather(settings);
     let mut rules = Vec::new();
     for (id, source) in &sources {
         match compile(id, source.clone()) {
@@ -56,39 +81,64 @@ pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
     if !reports.is_empty() {
         return Err(reports);
     }
-    let id = fingerprint(&sources, settings);
-    let set = |gate| {
-        RuleSet::new(gate, id, &rules).map_err(|error| {
-            let problem =
-                Problem::new(None, format!("the rules' words do not fit one automaton: {error}"), "use fewer or shorter words");
-            vec![Report::new(Source::new("guardrails", ""), vec![problem])]
-        })
-    };
-    Ok(Pack { input: set(Gate::Input)?, output: set(Gate::Output)? })
+    Pack::of(&rules, fingerprint(&sources, settings)).map_err(|report| vec![report])
+}
+
+/// A pack of rules that run as they are written, whatever a configuration says.
+pub fn assemble(sources: impl IntoIterator<Item = (String, Source)>) -> Result<Pack, Vec<Report>> {
+    let (mut rules, mut reports) = (Vec::new(), Vec::new());
+    for (id, source) in sources {
+        match compile(&id, source) {
+            Ok(rule) => rules.push(Arc::new(rule)),
+            Err(report) => reports.push(report),
+        }
+    }
+    if reports.is_empty() { Pack::of(&rules, [0; 16]).map_err(|report| vec![report]) } else { Err(reports) }
+}
+
+impl Pack {
+    fn of(rules: &[Arc<Rule>], id: [u8; 16]) -> Result<Self, Report> {
+        let set = |gate| {
+            RuleSet::new(gate, id, rules).map_err(|error| {
+                let message = format!("the rules' words do not fit one automaton: {error}");
+                Report::new(Source::new("guardrails", ""), vec![Problem::new(None, message, "use fewer or shorter words")])
+            })
+        };
+        Ok(Self { input: set(Gate::Input)?, output: set(Gate::Output)? })
+    }
+}
+
+/// The rule files of a folder and those below it, as far as it can be read.
+pub(in crate::guard) fn rule_files(folder: &Path) -> Vec<PathBuf> {
+    yaml_files(folder, &mut Vec::new())
 }
 
 /// The ids that the configuration may name: those of the pack, and of the files in the operator's folder.
 pub fn known_ids(builtin: bool, directory: Option<&Path>) -> BTreeSet<String> {
     let shipped = if builtin { builtin_files(&BUILTIN) } else { Vec::new() };
-    let own = directory.map(|folder| yaml_files(folder, &mut Vec::new())).unwrap_or_default();
+    let own = directory.map(rule_files).unwrap_or_default();
     let paths = shipped.into_iter().map(|(path, _)| path).chain(own);
     paths.filter_map(|path| id_of(&path).map(str::to_owned)).collect()
 }
 
-/// The operator's word over the file's; a preview rule runs only when it is named.
 fn applied(mut rule: Rule, says: Option<&Override>) -> Option<Rule> {
-    match says {
-        Some(Override::Off) => return None,
-        Some(Override::Block) => rule.written.action = Action::Block,
-        Some(Override::Warn) => rule.written.action = Action::Warn,
-        Some(Override::Replace) => rule.written.action = Action::Replace,
-        None if rule.written.maturity == Maturity::Preview => return None,
-        None => {}
-    }
+    rule.written.action = effective(&rule.written, says)?;
     Some(rule)
 }
 
-fn add(sources: &mut BTreeMap<String, Source>, reports: &mut Vec<Report>, path: &Path, source: Source) {
+/// What a rule does: the operator's word over the file's; `None` if it does not run. A preview rule runs only when it is named.
+pub(in crate::guard) fn effective(written: &Written, says: Option<&Override>) -> Option<Action> {
+    match says {
+        Some(Override::Off) => None,
+        Some(Override::Block) => Some(Action::Block),
+        Some(Override::Warn) => Some(Action::Warn),
+        Some(Override::Replace) => Some(Action::Replace),
+        None if written.maturity == Maturity::Preview => None,
+        None => Some(written.action),
+    }
+}
+
+fn add(sources: &mut Sources, reports: &mut Vec<Report>, path: &Path, source: Source) {
     let problem = match id_of(path) {
         None => Problem::new(
             None,
@@ -111,7 +161,7 @@ fn add(sources: &mut BTreeMap<String, Source>, reports: &mut Vec<Report>, path: 
     reports.push(Report::new(source, vec![problem]));
 }
 
-fn fingerprint(sources: &BTreeMap<String, Source>, settings: &Settings) -> [u8; 16] {
+fn fingerprint(sources: &Sources, settings: &Settings) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
     for (id, source) in sources {
         hasher.update(id.as_bytes()).update(&[0]).update(source.text().as_bytes()).update(&[0]);

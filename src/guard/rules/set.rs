@@ -1,6 +1,13 @@
 //! All active rules together: one prefilter over every keyword, then only the checks that can match.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use aho_corasick::{AhoCorasick, BuildError};
 use regex::Regex;
@@ -24,6 +31,8 @@ pub struct Rule {
     pub(super) checks: Checks,
     pub(super) except: Vec<Regex>,
     pub(super) written: Written,
+    /// Requests and answers in which it has matched.
+    pub(super) hits: AtomicU64,
 }
 
 /// Replaced text that says only that something was there.
@@ -62,6 +71,16 @@ impl Rule {
         self.checks.texts.iter().for_each(|check| check.find(text, &mut found));
         self.drop_exceptions(text, &mut found);
         found
+    }
+
+    /// Counts a match in traffic.
+    pub(in crate::guard) fn hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests and answers it has matched in since it was loaded.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
     }
 
     fn drop_exceptions(&self, text: &str, found: &mut Vec<Range<usize>>) {
