@@ -72,7 +72,7 @@ fn kinds(entry: &Entry) -> String {
     let told = |(kind, value): (&String, &Value)| match value {
         Value::Null => None,
         Value::Array(items) if items.is_empty() => None,
-        Value::Array(items) => Some(format!("{} {kind}", items.len())),
+        Value::Array(items) => Some(format!("{kind} ({})", items.len())),
         _ => Some(kind.clone()),
     };
     kinds.as_object().into_iter().flatten().filter_map(told).collect::<Vec<_>>().join(", ")

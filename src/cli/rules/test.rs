@@ -104,7 +104,7 @@ fn text(examined: &[Examined], total: &Total, args: &Args, color: bool) -> Strin
     let holds = if total.wrong == 0 {
         page.styled(GOOD, "all hold")
     } else {
-        page.styled(BAD, &format!("{} do not", counted(total.wrong, "rule")))
+        page.styled(BAD, &format!("{} wrong", counted(total.wrong, "rule")))
     };
     page.line("");
     page.line(&format!("{}, {}: {holds}.", counted(total.rules, "rule"), counted(total.examples, "example")));

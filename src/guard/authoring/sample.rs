@@ -53,27 +53,22 @@ fn step(hir: &Hir, turns: &mut Turns, out: &mut Vec<u8>) {
     }
 }
 
-/// A character of a class, in UTF-8. Of a large class a plain one, as people would write it.
+/// A character of a class, in UTF-8: a plain one where there is one, as people would write it.
 fn one_of(class: &Class, turns: &mut Turns) -> Vec<u8> {
-    let char = match class {
-        Class::Unicode(class) => {
-            let plain = [' ', 'a', 'e', '1', '-'].into_iter().filter(|char| within(class, *char)).collect::<Vec<_>>();
-            let ranges = class.ranges();
-            if ranges.is_empty() {
-                return Vec::new();
-            }
-            if plain.is_empty() { ranges[turns.take(ranges.len())].start() } else { plain[turns.take(plain.len())] }
-        }
-        Class::Bytes(class) => match class.ranges() {
-            [] => return Vec::new(),
-            ranges => char::from(ranges[turns.take(ranges.len())].start()),
-        },
+    let starts: Vec<char> = match class {
+        Class::Unicode(class) => class.ranges().iter().map(|range| range.start()).collect(),
+        Class::Bytes(class) => class.ranges().iter().map(|range| char::from(range.start())).collect(),
     };
-    char.to_string().into_bytes()
-}
-
-fn within(class: &regex_syntax::hir::ClassUnicode, char: char) -> bool {
-    class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&char))
+    let within = |char: &char| match class {
+        Class::Unicode(class) => class.ranges().iter().any(|range| (range.start()..=range.end()).contains(char)),
+        Class::Bytes(class) => {
+            u8::try_from(*char).is_ok_and(|byte| class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&byte)))
+        }
+    };
+    let common: Vec<char> = [' ', 'a', 'e', '1', '-'].into_iter().filter(within).collect();
+    let ascii: Vec<char> = starts.iter().copied().filter(char::is_ascii).collect();
+    let from = [common, ascii, starts].into_iter().find(|chars| !chars.is_empty()).unwrap_or_default();
+    from.get(turns.take(from.len())).map(|char| char.to_string().into_bytes()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -89,6 +84,7 @@ mod tests {
         }
         assert!(samples.iter().all(|sample| regex.is_match(sample)));
         assert_eq!(samples, super::samples(pattern), "the same every time");
+        assert!(samples.iter().all(|sample| sample.is_ascii()), "no letters that only fold to plain ones: {samples:?}");
     }
 
     #[test]
