@@ -1,6 +1,6 @@
 //! Composition root: [`Config`] → [`App`]. The only file that names concrete engines, stores and providers.
 
-use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use http::{Request, Uri};
 use hyper::body::Incoming;
@@ -30,6 +30,8 @@ use crate::{
     pipeline::Pipeline,
     route::{self, Router},
 };
+
+mod reload;
 
 /// Patience with a demo upstream that nobody configured.
 const DEMO_TIMEOUT: Duration = Duration::from_mins(1);
@@ -93,12 +95,15 @@ pub struct App {
     demo: Option<(SocketAddr, JoinHandle<()>)>,
     drain: Duration,
     loaded: Loaded,
+    rules: Arc<Rules>,
+    file: Option<PathBuf>,
 }
 
 impl App {
     /// Loads and binds what the configuration asks for.
     pub async fn start(config: Config, metrics: PrometheusHandle) -> Result<Self, StartError> {
         let pack = rules::load(&config.guard).map_err(StartError::Rules)?;
+        let reread = reload::reread(&config);
         let mut secret = access::fresh_secret();
         let mut store = config.store.as_ref().and_then(|settings| open_store(settings, &mut secret));
         let engines = store.as_mut().and_then(|store| store.engines().ok()).unwrap_or_default();
@@ -134,13 +139,14 @@ impl App {
         let writer = store.map(|store| Writer::start(store, label)).transpose()?;
         let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic)).kept_in(writer).keyed_by(secret);
         cache.recall().await;
-        let (rules, savings) = (Arc::new(Rules::new(pack, config.profiles, &secret)), Arc::new(Savings::new(config.ledger)));
+        let (rules, savings) =
+            (Arc::new(Rules::new(pack, (config.guard, config.profiles), &secret, reread)), Arc::new(Savings::new(config.ledger)));
         let rooms = Rooms { cache: cache.clone(), rules: Arc::clone(&rules), savings: Arc::clone(&savings) };
         let console = Console::new(loaded.clone(), rooms, metrics);
         let local_only = config.access.client_keys.is_empty();
         let pipeline = Pipeline {
             access: Access::new(&config.access, secret),
-            rules,
+            rules: Arc::clone(&rules),
             cache: cache.clone(),
             flights: Flights::default(),
             router,
@@ -158,7 +164,7 @@ impl App {
         let workers = Workers::start()?;
         let restored = cache.clone();
         tokio::spawn(async move { restored.restore().await });
-        Ok(Self { service, console, cache, workers, data, admin, health, demo, drain, loaded })
+        Ok(Self { service, console, cache, workers, data, admin, health, demo, drain, loaded, rules, file: config.file })
     }
 
     /// Where the data port listens.
@@ -188,7 +194,7 @@ impl App {
 
     /// Serves until `stop` is done, and drains. Returns how many connections had to be cut off.
     pub async fn run(self, stop: impl Future) -> usize {
-        let Self { service, console, cache, workers, data, admin, health, demo, drain, .. } = self;
+        let Self { service, console, cache, workers, data, admin, health, demo, drain, loaded: _, rules, file } = self;
         let (ended, end) = watch::channel(false);
         let mut consoles = JoinSet::new();
         let wait = move || {
@@ -206,6 +212,7 @@ impl App {
             consoles.spawn(async move { serve(listener, &here, Arc::new(handler), end, Duration::ZERO).await });
         }
         consoles.spawn(upkeep(Arc::clone(&console), wait()));
+        consoles.spawn(reload::watch(rules, file, wait()));
         let handler = move |request| {
             let service = Arc::clone(&service);
             async move { service.call(request).await }

@@ -39,6 +39,7 @@ impl Resolver<'_> {
         self.open_listener(listeners.listen, has_keys);
         let outbound = self.outbound(&written.upstream, listeners.listen, has_keys);
         Config {
+            file: None,
             ingress: self.ingress(&written.server, listeners.listen),
             console: console::Settings { admin: listeners.admin.unwrap_or(STAND_IN), health: listeners.health },
             access: self.access(&written.access),

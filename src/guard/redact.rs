@@ -45,6 +45,9 @@ impl Outcome {
 pub(super) fn decide(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings: &[Finding], stand_ins: &mut StandIns) -> Outcome {
     let (mut done, mut failed, mut refusing) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     let mut claims: BTreeMap<usize, Vec<Claim<'_>>> = BTreeMap::new();
+    for rule in findings.iter().map(|finding| finding.rule).collect::<BTreeSet<_>>() {
+        set.rules()[rule].hit();
+    }
     for finding in findings {
         let rule = &set.rules()[finding.rule];
         let enforced = set.mode(finding.rule) == Mode::Enforce;

@@ -1,179 +1,209 @@
-//! The rules as they are now: a reload puts others in their place, all of them or none, and who is under way goes on with those it began with.
+//! Loading the rules again: others take the place of those that are, all of them or none, and what came of it is told.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use arc_swap::ArcSwap;
-use moka::sync::Cache;
+use metrics::{counter, gauge};
 
 use super::{
-    InputGate, OutputGate,
-    profiles::{ALL, Profiles},
+    Profiles, Rules, Settings,
+    gates::State,
     replace::HashKey,
-    rules::Pack,
+    rules::{Pack, load, rule_files},
 };
-use crate::error::{Error, Kind, Result};
+use crate::{
+    clock,
+    diagnostics::Report,
+    telemetry::{label, metric},
+};
 
-/// Combinations of profiles that are remembered: clients may ask for any.
-const REMEMBERED: u64 = 256;
+/// Reads again which rules guard.
+pub(super) type Reread = Box<dyn Fn() -> Result<(Settings, Profiles), Report> + Send + Sync>;
 
-/// Where a request asks for more profiles.
-const HEADER: &str = "x-lockgate-guardrails";
-
-/// Where both gates of every new request come from.
-#[derive(Debug)]
-pub struct Rules {
-    now: ArcSwap<State>,
-    profiles: Profiles,
-    key: HashKey,
+/// How the rules got to be what they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Counts the states of the rules, from 1 at the start.
+    pub generation: u64,
+    /// When this state was loaded, in seconds since the Unix epoch.
+    pub loaded_at: u64,
+    /// Why a later state is not in place: what is wrong, without a line of any file.
+    pub last_error: Option<String>,
 }
 
-/// One state of the rules.
-#[derive(Debug)]
-struct State {
-    pack: Pack,
-    /// For requests that name no profile.
-    standard: Gates,
-    /// For others, by the names of their profiles.
-    chosen: Cache<Vec<String>, Gates>,
+/// What a reload came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reloaded {
+    /// Other rules are in place for the requests that begin from now on.
+    Replaced,
+    /// Nothing has changed.
+    Unchanged,
 }
 
-/// Both gates, of one state of the rules: a request that begins with one keeps it to its end.
-#[derive(Debug, Clone)]
-pub struct Gates {
-    /// 1
-    pub input: InputGate,
-    /// 4
-    pub output: OutputGate,
-}
-
-impl Gates {
-    /// The gates of a pack: every rule that stands, for whoever needs neither profiles nor a key.
-    pub fn of(pack: &Pack) -> Self {
-        let profiles = Profiles::default();
-        Self::chosen(pack, &profiles, &profiles.chosen(None, &BTreeSet::new()), HashKey::new(&[0; 32]))
-    }
-
-    fn chosen(pack: &Pack, profiles: &Profiles, names: &BTreeSet<&str>, key: HashKey) -> Self {
-        let [input, output] = [&pack.input, &pack.output].map(|set| Arc::new(set.select(|rule| profiles.mode_of(names, rule))));
-        Self { input: InputGate::new(input, key, profiles.any_mandatory()), output: OutputGate::new(output, key) }
+impl Reloaded {
+    /// The word used in metrics and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Replaced => "replaced",
+            Self::Unchanged => "unchanged",
+        }
     }
 }
 
 impl Rules {
-    /// Begins with a pack. Values are hashed with what is made from the installation's secret.
-    pub fn new(pack: Pack, profiles: Profiles, secret: &[u8; 32]) -> Self {
+    /// Begins with a pack that was loaded by these settings; `reread` gives those of a reload. Values are hashed with what is made from the installation's secret.
+    pub fn new(
+        pack: Pack,
+        (settings, profiles): (Settings, Profiles),
+        secret: &[u8; 32],
+        reread: impl Fn() -> Result<(Settings, Profiles), Report> + Send + Sync + 'static,
+    ) -> Self {
+        let status = Status { generation: 1, loaded_at: clock::unix_seconds(), last_error: None };
+        gauge!(metric::RULES_GENERATION).set(1.0);
         let key = HashKey::new(secret);
-        Self { now: ArcSwap::from_pointee(State::new(pack, &profiles, key)), profiles, key }
-    }
-
-    /// Both gates as they are now, for a request that names no profile.
-    pub fn gates(&self) -> Gates {
-        self.now.load().standard.clone()
-    }
-
-    /// Both gates as they are now, for a request with the profiles of its client key and those that it asks for.
-    pub fn gates_for(&self, key: Option<&BTreeSet<String>>, asked: &BTreeSet<String>) -> Result<Gates> {
-        let state = self.now.load();
-        if key.is_none() && asked.is_empty() {
-            return Ok(state.standard.clone());
+        Self {
+            now: ArcSwap::from_pointee(State::new(pack, profiles, key)),
+            key,
+            status: ArcSwap::from_pointee(status),
+            reread: Box::new(reread),
+            settings: Mutex::new(settings),
         }
-        if let Some(name) = asked.iter().find(|name| !self.knows(&state.pack, name)) {
-            let message =
-                format!("The header `{HEADER}` names `{name}`, which is no profile here. Leave it out, or ask the operator.");
-            return Err(Error::new(Kind::InvalidHeader, message).param(HEADER));
+    }
+
+    /// How they got to be what they are.
+    pub fn status(&self) -> Arc<Status> {
+        self.status.load_full()
+    }
+
+    /// The files and the folder of rules that are outside of the binary. Reads the disk.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let directory = self.settings.lock().unwrap_or_else(PoisonError::into_inner).directory.clone();
+        directory.map(|folder| rule_files(&folder).into_iter().chain([folder.clone()]).collect()).unwrap_or_default()
+    }
+
+    /// Loads all rules again. What cannot be loaded whole changes nothing. Reads files and compiles patterns, so it belongs on a thread that may block.
+    pub fn reload(&self) -> Result<Reloaded, Vec<Report>> {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = (self.reread)()
+            .map_err(|report| vec![report])
+            .and_then(|(settings, profiles)| Ok((load(&settings)?, settings, profiles)));
+        match loaded {
+            Ok((pack, read, profiles)) => {
+                *settings = read;
+                Ok(self.put(pack, profiles))
+            }
+            Err(reports) => {
+                self.keep(&reports);
+                Err(reports)
+            }
         }
-        let names = self.profiles.chosen(key, asked);
-        let together = names.iter().map(|&name| name.to_owned()).collect();
-        Ok(state.chosen.get_with(together, || Gates::chosen(&state.pack, &self.profiles, &names, self.key)))
     }
 
-    /// Puts another pack in place for the requests that begin from now on.
-    pub fn replace(&self, pack: Pack) {
-        self.now.store(Arc::new(State::new(pack, &self.profiles, self.key)));
+    fn put(&self, pack: Pack, profiles: Profiles) -> Reloaded {
+        let before = self.status();
+        let same = self.now.load().is(&pack, &profiles);
+        let reloaded = if same { Reloaded::Unchanged } else { Reloaded::Replaced };
+        counter!(metric::RULES_RELOADS, label::OUTCOME => reloaded.as_str()).increment(1);
+        if same {
+            self.status.store(Arc::new(Status { last_error: None, ..(*before).clone() }));
+            tracing::info!(generation = before.generation, "The rules were read again, and nothing has changed.");
+            return reloaded;
+        }
+        let generation = before.generation + 1;
+        let (input, output) = (pack.input.rules().len(), pack.output.rules().len());
+        self.now.store(Arc::new(State::new(pack, profiles, self.key)));
+        self.status.store(Arc::new(Status { generation, loaded_at: clock::unix_seconds(), last_error: None }));
+        gauge!(metric::RULES_GENERATION).set(generation as f64);
+        tracing::info!(generation, input, output, "Other rules are in place for the requests that begin from now on.");
+        reloaded
     }
 
-    fn knows(&self, pack: &Pack, name: &str) -> bool {
-        name == ALL || self.profiles.named.contains_key(name) || pack.groups().any(|group| group == name)
+    fn keep(&self, reports: &[Report]) {
+        counter!(metric::RULES_RELOADS, label::OUTCOME => "refused").increment(1);
+        let before = self.status();
+        let last_error = reports.first().map(|report| summary(report, reports.len()));
+        self.status.store(Arc::new(Status { last_error, ..(*before).clone() }));
+        let problems = reports.iter().map(Report::to_string).collect::<Vec<_>>().join("\n");
+        tracing::error!(
+            generation = before.generation,
+            "The rules that were loaded before stay in place, all of them:\n{problems}"
+        );
     }
 }
 
-impl State {
-    fn new(pack: Pack, profiles: &Profiles, key: HashKey) -> Self {
-        let standard = Gates::chosen(&pack, profiles, &profiles.chosen(None, &BTreeSet::new()), key);
-        Self { pack, standard, chosen: Cache::new(REMEMBERED) }
-    }
+/// The first problem and how many there are, in one line. A readiness probe may come from elsewhere, so no line of a file is in it.
+fn summary(report: &Report, files: usize) -> String {
+    let source = report.source();
+    let Some(problem) = report.problems().first() else { return source.name().to_owned() };
+    let place = problem.span.as_ref().map(|span| source.place(span.start));
+    let place = place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+    let more = match (report.problems().len() - 1, files - 1) {
+        (0, 0) => String::new(),
+        (more, 0) => format!("; {more} more in this file"),
+        (_, others) => format!("; more in {others} other files"),
+    };
+    format!("{}{place}: {}{more}", source.name(), problem.message)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
-    use crate::guard::{Mode, Settings, profiles::Profile, rules::load};
+    use crate::guard::authoring::tests::rule;
 
-    fn names(names: &[&str]) -> BTreeSet<String> {
-        names.iter().map(|&name| name.to_owned()).collect()
+    fn rules(folder: &Path) -> Rules {
+        let settings = Settings { builtin: false, directory: Some(folder.to_owned()), overrides: Default::default() };
+        let again = settings.clone();
+        Rules::new(load(&settings).unwrap(), (settings, Profiles::default()), &[0; 32], move || {
+            Ok((again.clone(), Profiles::default()))
+        })
     }
 
-    fn profile(rules: &[&str], mode: Mode, mandatory: bool) -> Profile {
-        Profile { rules: names(rules), mode, mandatory }
+    fn write(folder: &Path, word: &str) {
+        let text = rule(&format!("{{words: [{word}]}}"), &format!("{{match: [a {word}], pass: [a horse]}}"));
+        fs::write(folder.join("animal.yaml"), text).unwrap();
     }
 
-    fn rules(profiles: &[(&str, Profile)], default: &[&str]) -> Rules {
-        let named = profiles.iter().map(|(name, profile)| ((*name).to_owned(), profile.clone())).collect();
-        let pack = load(&Settings { builtin: true, directory: None, overrides: Default::default() }).unwrap();
-        Rules::new(pack, Profiles { named, default: names(default) }, &[0; 32])
-    }
-
-    /// The input rules of a request, each with a mark where it is only watched.
-    fn standing(rules: &Rules, key: Option<&[&str]>, asked: &[&str]) -> Vec<String> {
-        let gates = rules.gates_for(key.map(names).as_ref(), &names(asked)).unwrap();
-        let set = gates.input.rules();
-        let told = |(n, rule): (usize, &Arc<super::super::rules::Rule>)| match set.mode(n) {
-            Mode::Enforce => rule.id().to_owned(),
-            Mode::Monitor => format!("({})", rule.id()),
-        };
-        set.rules().iter().enumerate().map(told).collect()
+    fn finds(rules: &Rules, text: &str) -> bool {
+        rules.gates().input.rules().rules().iter().any(|rule| !rule.find(text).is_empty())
     }
 
     #[test]
-    fn without_a_word_every_rule_that_stands_is_active() {
-        let rules = rules(&[], &[ALL]);
-        let all = standing(&rules, None, &[]);
-        assert!(all.contains(&"payment-card".to_owned()) && !all.contains(&"medical-dosage".to_owned()), "{all:?}");
-        assert_eq!(standing(&rules, Some(&["secrets"]), &[]), ["jwt", "private-key", "provider-key"], "a group is a profile");
-        assert_eq!(standing(&rules, Some(&["topics"]), &[]), [""; 0], "what is in preview is named by its id alone");
+    fn a_reload_is_all_or_nothing_and_says_what_became_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "zebra");
+        let rules = rules(folder.path());
+        let (before, status) = (rules.gates(), rules.status());
+        assert_eq!((status.generation, status.last_error.clone()), (1, None));
+        assert_eq!(rules.reload().unwrap(), Reloaded::Unchanged);
+
+        write(folder.path(), "okapi");
+        assert_eq!(rules.reload().unwrap(), Reloaded::Replaced);
+        assert!(finds(&rules, "an okapi") && !finds(&rules, "a zebra"));
+        assert!(before.input.rules().rules()[0].find("a zebra") == [2..7], "who is under way keeps the rules it began with");
+
+        write(folder.path(), "lion");
+        fs::write(folder.path().join("broken.yaml"), "summary: s\nstage: sideways\n").unwrap();
+        assert_eq!(rules.reload().unwrap_err().len(), 1);
+        assert!(finds(&rules, "an okapi") && !finds(&rules, "a lion"), "nothing of a broken state is in place");
+        let status = rules.status();
+        assert_eq!(status.generation, 2);
+        let error = status.last_error.clone().unwrap();
+        assert!(error.contains("broken.yaml:") && error.contains("more in this file") && !error.contains("sideways"), "{error}");
+
+        fs::remove_file(folder.path().join("broken.yaml")).unwrap();
+        assert_eq!(rules.reload().unwrap(), Reloaded::Replaced);
+        assert_eq!((rules.status().generation, rules.status().last_error.clone()), (3, None));
     }
 
     #[test]
-    fn a_request_adds_to_what_it_has_and_takes_nothing_away() {
-        let profiles = [
-            ("cards", profile(&["payment-card"], Mode::Enforce, true)),
-            ("watch", profile(&["secrets", "payment-card", "medical-dosage"], Mode::Monitor, false)),
-        ];
-        let rules = rules(&profiles, &["us"]);
-        assert_eq!(standing(&rules, None, &[]), ["payment-card"]);
-        let watched = ["(jwt)", "(medical-dosage)", "payment-card", "(private-key)", "(provider-key)"];
-        assert_eq!(standing(&rules, Some(&["watch"]), &[]), watched, "the strictest profile says how a rule stands");
-        assert_eq!(standing(&rules, None, &["watch"]), watched);
-        assert_eq!(standing(&rules, Some(&["watch"]), &["secrets"])[0], "jwt");
-    }
-
-    #[test]
-    fn a_request_cannot_ask_for_what_there_is_not() {
-        let rules = rules(&[("mine", Profile::default())], &[]);
-        assert!(["mine", "all", "secrets"].iter().all(|name| rules.gates_for(None, &names(&[name])).is_ok()));
-        let error = rules.gates_for(None, &names(&["jwt"])).unwrap_err();
-        assert_eq!((error.kind(), error.field()), (Kind::InvalidHeader, Some(HEADER)));
-    }
-
-    #[test]
-    fn other_rules_are_another_set_and_the_same_rules_are_the_same() {
-        let rules = rules(
-            &[("watch", profile(&[ALL], Mode::Monitor, false)), ("keys", profile(&["secrets"], Mode::Enforce, false))],
-            &[ALL],
-        );
-        let id = |key: &[&str]| rules.gates_for(Some(&names(key)), &names(&[])).unwrap().input.rules().id();
-        assert_eq!(rules.gates().input.rules().id(), id(&["all"]));
-        assert_eq!(id(&["keys"]), id(&["secrets"]));
-        assert!(id(&["all"]) != id(&["watch"]) && id(&["all"]) != id(&["keys"]));
+    fn it_names_the_files_to_watch() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "zebra");
+        assert_eq!(rules(folder.path()).files(), [folder.path().join("animal.yaml"), folder.path().to_owned()]);
     }
 }

@@ -1,5 +1,7 @@
 //! What stands in place of a match: a text, a mask, a hash or a placeholder.
 
+use std::fmt;
+
 use super::{
     placeholder::{Bindings, LITERAL},
     verdict::Gate,
@@ -44,12 +46,26 @@ impl Replacement {
     }
 }
 
+/// For people: what they will see in its place.
+impl fmt::Display for Replacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Mask { keep_last: 0, character } => write!(f, "{character} for each character"),
+            Self::Mask { keep_last, character } => write!(f, "{character} for each character but the last {keep_last}"),
+            Self::Hash { label } => write!(f, "[{label}:hash]"),
+            Self::Placeholder { label, restore: true } => write!(f, "{{{{{label}_1}}}}, which comes back as the value"),
+            Self::Placeholder { label, restore: false } => write!(f, "{{{{{label}_1}}}}"),
+        }
+    }
+}
+
 /// Hashes values, so that nobody who lacks the key can try which value it was.
 #[derive(Clone, Copy)]
 pub struct HashKey([u8; 32]);
 
-impl std::fmt::Debug for HashKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HashKey").finish_non_exhaustive()
     }
 }

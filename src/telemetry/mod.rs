@@ -45,6 +45,10 @@ pub mod metric {
     pub const RULE_MATCHES: &str = "lockgate_rule_matches_total";
     /// Requests and answers that a rule could not judge, by rule, reason and what followed: `open` or `closed`.
     pub const RULE_FAILURES: &str = "lockgate_rule_failures_total";
+    /// Reloads of the rules, by what they came to: replaced, unchanged, refused.
+    pub const RULES_RELOADS: &str = "lockgate_rules_reloads_total";
+    /// Counts the states of the rules, from 1 at the start.
+    pub const RULES_GENERATION: &str = "lockgate_rules_generation";
     /// Requests refused before they were read, by reason.
     pub const REFUSED: &str = "lockgate_refused_total";
     /// Answers in the cache.
@@ -149,6 +153,8 @@ fn describe() {
         metric::RULE_FAILURES,
         "Requests and answers that a rule could not judge, by rule, reason and what followed."
     );
+    describe_counter!(metric::RULES_RELOADS, "Reloads of the rules, by what they came to.");
+    describe_gauge!(metric::RULES_GENERATION, "Counts the states of the rules, from 1 at the start.");
     describe_counter!(metric::REFUSED, "Requests refused before they were read, by reason.");
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");
     describe_gauge!(metric::CACHE_BYTES, Unit::Bytes, "Bytes in the cache.");

@@ -1,10 +1,11 @@
 //! What the admin port says, for people: aligned, and in colour where the output has any.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::builder::styling::{AnsiColor, Style};
 use serde_json::Value;
+
+use crate::cli::page::{BAD, DIM, GOOD, HEAD, Page, safe};
 
 /// Characters of a prompt in a list.
 const PROMPT: usize = 60;
@@ -12,49 +13,6 @@ const PROMPT: usize = 60;
 const ID: usize = 16;
 /// Digits of a tenant in a list.
 const TENANT: usize = 8;
-
-const HEAD: Style = Style::new().bold();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const DIM: Style = Style::new().dimmed();
-
-/// Styles, or none of them.
-struct Page {
-    text: String,
-    color: bool,
-}
-
-impl Page {
-    fn new(color: bool) -> Self {
-        Self { text: String::new(), color }
-    }
-
-    fn styled(&self, style: Style, text: &str) -> String {
-        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
-    }
-
-    fn line(&mut self, line: &str) {
-        let _infallible = writeln!(self.text, "{}", line.trim_end());
-    }
-
-    /// Rows under a head, each column as wide as its widest cell.
-    fn table<const N: usize>(&mut self, head: [&str; N], rows: &[[String; N]]) {
-        let width = |column: usize| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.chain([head[column].chars().count()]).max().unwrap_or_default()
-        };
-        let widths: [usize; N] = std::array::from_fn(width);
-        let aligned = |row: &[String; N]| {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-            cells.collect::<Vec<_>>().join("  ")
-        };
-        let head = self.styled(HEAD, aligned(&head.map(str::to_owned)).trim_end());
-        self.line(&head);
-        for row in rows {
-            self.line(&aligned(row));
-        }
-    }
-}
 
 pub(super) fn stats(value: &Value, color: bool) -> String {
     let (mut page, cache, saved, calibration) = (Page::new(color), &value["cache"], &value["saved"], &value["calibration"]);
@@ -323,24 +281,11 @@ fn cut(value: &Value, most: usize) -> String {
     safe(&short) + dots
 }
 
-/// A text that cannot steer the terminal, whoever wrote it.
-fn safe(text: &str) -> String {
-    let shown = |char: char| if char.is_control() && char != '\n' { char.escape_default().to_string() } else { char.to_string() };
-    text.chars().map(shown).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let mut page = Page::new(false);
-        page.table(["A", "LONG"], &[["wide é".to_owned(), "1".to_owned()], ["x".to_owned(), "22".to_owned()]]);
-        assert_eq!(page.text, "A       LONG\nwide é  1\nx       22\n");
-    }
 
     #[test]
     fn a_prompt_cannot_steer_the_terminal() {

@@ -1,6 +1,6 @@
 //! From a rule as written to a rule that runs, with every problem of the file at once.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::atomic::AtomicU64, time::Duration};
 
 use bytesize::ByteSize;
 use http::StatusCode;
@@ -20,24 +20,82 @@ use crate::{
     },
 };
 
-/// Compiles one rule file.
-pub(super) fn compile(id: &str, source: Source) -> Result<Rule, Report> {
-    let document = Document::parse(source)?;
-    let reading = document.read::<Written>();
-    let mut compiler = Compiler { document: &document, problems: reading.problems, checks: Checks::default() };
-    let rule = reading.value.and_then(|written| compiler.rule(id, written));
-    let problems = compiler.problems;
+/// A rule file that was read, before the rule is held to its examples.
+#[derive(Debug)]
+pub(in crate::guard) struct Opened {
+    pub(in crate::guard) document: Document,
+    /// The rule, if it can be built.
+    pub(in crate::guard) rule: Option<Rule>,
+    /// What keeps it from running.
+    pub(in crate::guard) problems: Vec<Problem>,
+}
+
+/// An example that its rule belies.
+#[derive(Debug)]
+pub(in crate::guard) struct Unproven {
+    /// Where it stands, as a JSON pointer.
+    pub(in crate::guard) pointer: String,
+    message: String,
+    remedy: &'static str,
+}
+
+impl Unproven {
+    /// As a problem of the file.
+    pub(in crate::guard) fn problem(&self, document: &Document) -> Problem {
+        document.problem(&self.pointer, self.message.as_str(), self.remedy)
+    }
+}
+
+/// Compiles one rule file. `id` is the rule's, by which everything else names it.
+pub fn compile(id: &str, source: Source) -> Result<Rule, Report> {
+    let Opened { document, rule, mut problems } = open(id, source)?;
+    problems.extend(rule.iter().flat_map(unproven).map(|example| example.problem(&document)));
     match rule {
         Some(rule) if problems.is_empty() => Ok(rule),
         _ => Err(document.report(problems)),
     }
 }
 
+/// Reads one rule file and builds what can be built. It fails where there is not even YAML.
+pub(in crate::guard) fn open(id: &str, source: Source) -> Result<Opened, Report> {
+    let document = Document::parse(source)?;
+    let reading = document.read::<Written>();
+    let mut compiler = Compiler { document: &document, problems: reading.problems, checks: Checks::default() };
+    let rule = reading.value.and_then(|written| compiler.rule(id, written));
+    let problems = compiler.problems;
+    Ok(Opened { document, rule, problems })
+}
+
+/// A rule of this file with something else written in it; `None` if that cannot be built.
+pub(in crate::guard) fn variant(document: &Document, id: &str, written: Written) -> Option<Rule> {
+    Compiler { document, problems: Vec::new(), checks: Checks::default() }.rule(id, written)
+}
+
+/// A rule that does not do what its own examples say is a mistake in the one or the other.
+pub(in crate::guard) fn unproven(rule: &Rule) -> Vec<Unproven> {
+    let examples = &rule.written.examples;
+    let missed = examples.matching.iter().enumerate().filter(|(_, text)| rule.find(text).is_empty()).map(|(n, text)| Unproven {
+        pointer: format!("/examples/match/{n}"),
+        message: format!("the rule does not match this example ({} characters)", text.chars().count()),
+        remedy: "widen `match`, narrow `exceptions`, or move the text to `pass`",
+    });
+    let caught = examples.pass.iter().enumerate().filter(|(_, text)| !rule.find(text).is_empty()).map(|(n, _)| Unproven {
+        pointer: format!("/examples/pass/{n}"),
+        message: "the rule matches this example, which it should let pass".to_owned(),
+        remedy: "narrow `match`, add to `exceptions`, or move the text to `match`",
+    });
+    missed.chain(caught).collect()
+}
+
 /// A rule's id is its file's stem, and it ends up in headers, metrics and the configuration.
 pub(super) fn id_of(path: &Path) -> Option<&str> {
-    let stem = path.file_stem()?.to_str()?;
+    path.file_stem()?.to_str().filter(|stem| is_id(stem))
+}
+
+/// Whether this can be a rule's id: small letters, digits and dashes.
+pub fn is_id(id: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (!stem.is_empty() && stem.bytes().all(plain)).then_some(stem)
+    !id.is_empty() && id.bytes().all(plain)
 }
 
 /// Held back for a pattern without an end whose author says nothing: longer than any URL, token or key that is not made to be long.
@@ -82,30 +140,8 @@ impl Compiler<'_> {
             return None;
         }
         let (id, checks) = (id.to_owned(), std::mem::take(&mut self.checks));
-        let stands = written.maturity == Maturity::Stable;
-        let rule = Rule { id, group: None, stands, checks, exceptions, replacement, refusal, budget, max_span, written };
-        self.prove(&rule);
-        Some(rule)
-    }
-
-    /// A rule that does not do what its own examples say is a mistake in the one or the other.
-    fn prove(&mut self, rule: &Rule) {
-        let examples = &rule.written.examples;
-        for (n, text) in examples.matching.iter().enumerate().filter(|(_, text)| rule.find(text).is_empty()) {
-            let message = format!("the rule does not match this example ({} characters)", text.chars().count());
-            self.problem(
-                &format!("/examples/match/{n}"),
-                message,
-                "widen `match`, narrow `exceptions`, or move the text to `pass`",
-            );
-        }
-        for (n, _) in examples.pass.iter().enumerate().filter(|(_, text)| !rule.find(text).is_empty()) {
-            self.problem(
-                &format!("/examples/pass/{n}"),
-                "the rule matches this example, which it should let pass",
-                "narrow `match`, add to `exceptions`, or move the text to `match`",
-            );
-        }
+        let (stands, hits) = (written.maturity == Maturity::Stable, AtomicU64::default());
+        Some(Rule { id, group: None, stands, checks, exceptions, replacement, refusal, budget, max_span, written, hits })
     }
 
     fn problem(&mut self, pointer: &str, message: impl Into<String>, remedy: impl Into<String>) {
@@ -228,9 +264,9 @@ impl Compiler<'_> {
     fn exceptions(&mut self, written: &Written) -> Vec<Regex> {
         let Exceptions { patterns, words } = &written.exceptions;
         let mut site = self.site(written, "/exceptions".to_owned());
-        let patterns = patterns.iter().enumerate().map(|(n, pattern)| (format!("/patterns/{n}"), format!("^(?:{pattern})$")));
-        let words = words.iter().enumerate().map(|(n, word)| (format!("/words/{n}"), format!("(?i)^{}$", regex::escape(word))));
-        patterns.chain(words).filter_map(|(place, pattern)| site.regex(&place, &pattern)).collect()
+        let covering = patterns.iter().enumerate().map(|(n, pattern)| (format!("/patterns/{n}"), pattern.clone()));
+        let words = words.iter().enumerate().map(|(n, word)| (format!("/words/{n}"), format!("(?i:{})", regex::escape(word))));
+        covering.chain(words).filter_map(|(place, pattern)| site.covering_regex(&place, &pattern)).collect()
     }
 
     fn examples(&mut self, written: &Written) {

@@ -1,12 +1,16 @@
 //! Rule files: as written, compiled, and together as the set that the gates use.
 
 mod compile;
+mod expression;
 mod pack;
 mod scanner;
 mod set;
 mod site;
 pub mod written;
 
-pub use pack::{Known, Pack, load};
+pub(in crate::guard) use compile::{Opened, open, unproven, variant};
+pub use compile::{compile, is_id};
+pub use pack::{Known, Pack, assemble, load};
+pub(in crate::guard) use pack::{RuleFile, Sources, effective, gather, gather_at, rule_files};
 pub use set::{Finding, Place, Rule, RuleSet, RuleSetId};
 pub(in crate::guard) use site::Site;

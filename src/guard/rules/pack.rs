@@ -11,6 +11,7 @@ use include_dir::{Dir, include_dir};
 use super::{
     compile::{compile, id_of},
     set::{Rule, RuleSet},
+    written::{Maturity, Written},
 };
 use crate::{
     diagnostics::{Problem, Report, Source},
@@ -40,48 +41,100 @@ impl Pack {
         let compiled = [&self.input, &self.output].into_iter().flat_map(RuleSet::compiled);
         compiled.filter_map(|rule| rule.group())
     }
+
+    fn of(rules: &[Arc<Rule>], id: [u8; 16]) -> Result<Self, Report> {
+        let set = |gate| {
+            let set = RuleSet::new(gate, id, rules).map(|set| set.select(|rule| rule.stands().then_some(Mode::Enforce)));
+            set.map_err(|error| {
+                let message = format!("the rules' words do not fit one automaton: {error}");
+                Report::new(Source::new(SHIPPED, ""), vec![Problem::new(None, message, "use fewer or shorter words")])
+            })
+        };
+        Ok(Self { input: set(Gate::Input)?, output: set(Gate::Output)? })
+    }
 }
 
-/// Loads and compiles every rule. All problems of all files come back together.
-pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
-    let (mut files, mut reports) = (BTreeMap::new(), Vec::new());
+/// A file and the group that its rule belongs to.
+#[derive(Debug, Clone)]
+pub(in crate::guard) struct RuleFile {
+    /// What it says.
+    pub(in crate::guard) source: Source,
+    /// The folder that it lies in.
+    pub(in crate::guard) group: Option<String>,
+}
+
+impl RuleFile {
+    /// The rule as the file says it.
+    pub(in crate::guard) fn compile(&self, id: &str) -> Result<Rule, Report> {
+        Ok(Rule { group: self.group.clone(), ..compile(id, self.source.clone())? })
+    }
+}
+
+/// Rule files by the ids of their rules.
+pub(in crate::guard) type Sources = BTreeMap<String, RuleFile>;
+
+/// The rule files of a configuration, with what is wrong with their names and folders.
+pub(in crate::guard) fn gather(settings: &Settings) -> (Sources, Vec<Report>) {
+    let (mut sources, mut reports) = (Sources::new(), Vec::new());
     if settings.builtin {
         for (path, text) in builtin_files(&BUILTIN) {
             let source = Source::new(path.display().to_string(), text);
-            add(&mut files, &mut reports, &path, File { source, group: group_of(Path::new(SHIPPED), &path) });
+            add(&mut sources, &mut reports, &path, RuleFile { source, group: group_of(Path::new(SHIPPED), &path) });
         }
     }
     if let Some(folder) = settings.directory.as_deref() {
         for path in yaml_files(folder, &mut reports) {
-            match Source::read(&path) {
-                Ok(source) => add(&mut files, &mut reports, &path, File { source, group: group_of(folder, &path) }),
-                Err(report) => reports.push(report),
-            }
+            add_file(&mut sources, &mut reports, folder, &path);
         }
     }
+    (sources, reports)
+}
+
+/// The rule files at some paths, each a file or a folder.
+pub(in crate::guard) fn gather_at(paths: &[PathBuf]) -> (Sources, Vec<Report>) {
+    let (mut sources, mut reports) = (Sources::new(), Vec::new());
+    for path in paths {
+        let files = if path.is_dir() { yaml_files(path, &mut reports) } else { vec![path.clone()] };
+        for file in &files {
+            add_file(&mut sources, &mut reports, path, file);
+        }
+    }
+    (sources, reports)
+}
+
+fn add_file(sources: &mut Sources, reports: &mut Vec<Report>, root: &Path, path: &Path) {
+    match Source::read(path) {
+        Ok(source) => add(sources, reports, path, RuleFile { source, group: group_of(root, path) }),
+        Err(report) => reports.push(report),
+    }
+}
+
+/// Loads and compiles every rule. All problems of all files come back together.
+pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
+    let (sources, mut reports) = gather(settings);
     let mut rules = Vec::new();
-    for (id, file) in &files {
-        match compile(id, file.source.clone()) {
-            Ok(rule) => {
-                let rule = Rule { group: file.group.clone(), ..rule };
-                rules.extend(applied(rule, settings.overrides.get(id)).map(Arc::new));
-            }
+    for (id, file) in &sources {
+        match file.compile(id) {
+            Ok(rule) => rules.extend(applied(rule, settings.overrides.get(id)).map(Arc::new)),
             Err(report) => reports.push(report),
         }
     }
     if !reports.is_empty() {
         return Err(reports);
     }
-    let id = fingerprint(&files, settings);
-    let set = |gate| {
-        let set = RuleSet::new(gate, id, &rules).map(|set| set.select(|rule| rule.stands().then_some(Mode::Enforce)));
-        set.map_err(|error| {
-            let problem =
-                Problem::new(None, format!("the rules' words do not fit one automaton: {error}"), "use fewer or shorter words");
-            vec![Report::new(Source::new(SHIPPED, ""), vec![problem])]
-        })
-    };
-    Ok(Pack { input: set(Gate::Input)?, output: set(Gate::Output)? })
+    Pack::of(&rules, fingerprint(&sources, settings)).map_err(|report| vec![report])
+}
+
+/// A pack of rules that run as they are written, whatever a configuration says.
+pub fn assemble(sources: impl IntoIterator<Item = (String, Source)>) -> Result<Pack, Vec<Report>> {
+    let (mut rules, mut reports) = (Vec::new(), Vec::new());
+    for (id, source) in sources {
+        match compile(&id, source) {
+            Ok(rule) => rules.push(Arc::new(rule)),
+            Err(report) => reports.push(report),
+        }
+    }
+    if reports.is_empty() { Pack::of(&rules, [0; 16]).map_err(|report| vec![report]) } else { Err(reports) }
 }
 
 /// What the configuration may name.
@@ -114,39 +167,49 @@ impl Known {
     }
 }
 
-/// A file and the group that its rule belongs to.
-struct File {
-    source: Source,
-    group: Option<String>,
-}
-
 /// The folder that a file below `root` lies in.
 fn group_of(root: &Path, path: &Path) -> Option<String> {
     let folder = path.strip_prefix(root).ok()?.parent()?.file_name()?;
     folder.to_str().map(str::to_owned)
 }
 
-/// The operator's word over the file's. To name a rule is to switch it on, even one in preview.
+/// The rule files of a folder and those below it, as far as it can be read.
+pub(in crate::guard) fn rule_files(folder: &Path) -> Vec<PathBuf> {
+    yaml_files(folder, &mut Vec::new())
+}
+
+/// To name a rule is to switch it on, even one in preview.
 fn applied(mut rule: Rule, says: Option<&Override>) -> Option<Rule> {
-    rule.written.action = match says {
-        Some(Override::Off) => return None,
-        Some(Override::Block) => Action::Block,
-        Some(Override::Warn) => Action::Warn,
-        Some(Override::Replace) => Action::Replace,
-        None => rule.written.action,
-    };
+    rule.written.action = action_of(&rule.written, says)?;
     rule.stands |= says.is_some();
     Some(rule)
 }
 
-fn add(files: &mut BTreeMap<String, File>, reports: &mut Vec<Report>, path: &Path, mut file: File) {
+/// The operator's word over the file's; `None` if the rule is off.
+fn action_of(written: &Written, says: Option<&Override>) -> Option<Action> {
+    match says {
+        Some(Override::Off) => None,
+        Some(Override::Block) => Some(Action::Block),
+        Some(Override::Warn) => Some(Action::Warn),
+        Some(Override::Replace) => Some(Action::Replace),
+        None => Some(written.action),
+    }
+}
+
+/// What a rule does where no profile chooses; `None` if it does not run. A preview rule runs only when it is named.
+pub(in crate::guard) fn effective(written: &Written, says: Option<&Override>) -> Option<Action> {
+    let stands = says.is_some() || written.maturity == Maturity::Stable;
+    action_of(written, says).filter(|_| stands)
+}
+
+fn add(sources: &mut Sources, reports: &mut Vec<Report>, path: &Path, mut file: RuleFile) {
     let problem = match id_of(path) {
         None => Problem::new(
             None,
             "the file's name is the rule's id, and this one is no id",
             "name it with small letters, digits and dashes: `payment-card.yaml`",
         ),
-        Some(id) => match files.get(id) {
+        Some(id) => match sources.get(id) {
             // The operator's file takes the place of the one that ships; two files of one folder do not.
             Some(other) if !is_shipped(other) || is_shipped(&file) => Problem::new(
                 None,
@@ -155,7 +218,7 @@ fn add(files: &mut BTreeMap<String, File>, reports: &mut Vec<Report>, path: &Pat
             ),
             other => {
                 file.group = file.group.or_else(|| other?.group.clone());
-                files.insert(id.to_owned(), file);
+                sources.insert(id.to_owned(), file);
                 return;
             }
         },
@@ -163,13 +226,13 @@ fn add(files: &mut BTreeMap<String, File>, reports: &mut Vec<Report>, path: &Pat
     reports.push(Report::new(file.source, vec![problem]));
 }
 
-fn is_shipped(file: &File) -> bool {
+fn is_shipped(file: &RuleFile) -> bool {
     Path::new(file.source.name()).starts_with(SHIPPED)
 }
 
-fn fingerprint(files: &BTreeMap<String, File>, settings: &Settings) -> [u8; 16] {
+fn fingerprint(sources: &Sources, settings: &Settings) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
-    for (id, file) in files {
+    for (id, file) in sources {
         hasher.update(id.as_bytes()).update(&[0]).update(file.source.text().as_bytes()).update(&[0]);
         hasher.update(format!("{:?}", settings.overrides.get(id)).as_bytes()).update(&[0]);
     }

@@ -1,6 +1,14 @@
 //! A rule that runs, and the active rules of one gate.
 
-use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use aho_corasick::BuildError;
 use regex::Regex;
@@ -36,6 +44,8 @@ pub struct Rule {
     pub(super) budget: Option<Duration>,
     pub(super) max_span: usize,
     pub(super) written: Written,
+    /// Requests and answers in which it has matched.
+    pub(super) hits: AtomicU64,
 }
 
 impl Rule {
@@ -97,6 +107,16 @@ impl Rule {
         self.checks.texts.iter().for_each(|check| check.find(text, &mut found));
         self.drop_exceptions(text, &mut found);
         found
+    }
+
+    /// Counts a match in traffic.
+    pub(in crate::guard) fn hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests and answers it has matched in since it was loaded.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
     }
 
     fn drop_exceptions(&self, text: &str, found: &mut Vec<Range<usize>>) {

@@ -4,7 +4,10 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
-use super::written::Stage;
+use super::{
+    expression::{self, Fault},
+    written::Stage,
+};
 use crate::{
     diagnostics::{Document, Problem},
     guard::{
@@ -86,16 +89,28 @@ impl Site<'_, '_> {
 
     /// Compiles a regular expression that stands below this key.
     pub(in crate::guard) fn regex(&mut self, below: &str, pattern: &str) -> Option<Regex> {
+        self.compiled(below, pattern, pattern)
+    }
+
+    /// The same, of an expression that is to cover the whole of a text.
+    pub(in crate::guard) fn covering_regex(&mut self, below: &str, pattern: &str) -> Option<Regex> {
+        self.compiled(below, pattern, &format!("^(?:{pattern})$"))
+    }
+
+    fn compiled(&mut self, below: &str, written: &str, pattern: &str) -> Option<Regex> {
+        if let Some(Fault { span, message, remedy }) = expression::fault(written) {
+            let place = self.document.span_within(&format!("{}{below}", self.pointer), written, span);
+            self.problems.push(Problem::new(place, message, remedy));
+            return None;
+        }
         match RegexBuilder::new(pattern).size_limit(MAX_PATTERN_BYTES).build() {
             Ok(regex) => Some(regex),
             Err(error) => {
-                let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                let remedy = if reason.contains("look-around") || reason.contains("backreference") {
-                    "match a little more and narrow it with `exceptions`, `validate` or `keywords`: patterns run in linear time, which rules this construct out"
-                } else {
-                    "correct the expression; its syntax is that of the Rust `regex` crate, and single quotes keep YAML from reading backslashes"
+                let reason = match error {
+                    regex::Error::CompiledTooBig(_) => "it is too large when compiled".to_owned(),
+                    other => other.to_string(),
                 };
+                let remedy = "write smaller counts, such as `{1,64}`, inside others: counted repetitions multiply";
                 self.problem(below, format!("this regular expression cannot be compiled: {reason}"), remedy);
                 None
             }

@@ -1,0 +1,49 @@
+//! `rules lint`: remarks, a paragraph each.
+
+use serde_json::json;
+
+use super::{From, Outcome, Said, counted};
+use crate::{
+    cli::page::{HEAD, Page, safe},
+    guard::authoring::lint::{Remark, lint},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Print the remarks for machines.
+    #[arg(long)]
+    json: bool,
+    /// Fail if there is any remark.
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(super) fn run(from: &From, args: &Args) -> Outcome {
+    let (library, settings) = from.library()?;
+    let remarks = lint(&library, &settings)?;
+    let text =
+        if args.json { format!("{:#}\n", remarks.iter().map(json).collect::<serde_json::Value>()) } else { text(&remarks) };
+    Ok(Said { text, ok: !args.strict || remarks.is_empty() })
+}
+
+fn text(remarks: &[Remark]) -> String {
+    let mut page = Page::new(crate::cli::output_color());
+    for remark in remarks {
+        let head = page.styled(HEAD, &format!("{} ({})", remark.rule, remark.lint.as_str()));
+        page.line(&format!("{head}  {}", safe(&remark.file)));
+        page.line(&format!("  {}", safe(&remark.message)));
+        page.line(&format!("  help: {}", remark.remedy));
+    }
+    if remarks.is_empty() {
+        page.line("No remarks. Next: see what recorded traffic would meet, with `lockgate rules replay FILE`.");
+    } else {
+        page.line("");
+        page.line(&format!("{}. Next: follow the help, and run `lockgate rules test`.", counted(remarks.len(), "remark")));
+    }
+    page.text
+}
+
+fn json(remark: &Remark) -> serde_json::Value {
+    let Remark { rule, file, lint, message, remedy } = remark;
+    json!({ "rule": rule, "file": file, "lint": lint.as_str(), "message": message, "remedy": remedy })
+}
