@@ -73,7 +73,7 @@ impl Pipeline {
         let gates = self.rules.gates_for(call.caller.profiles.as_deref(), &call.profiles)?;
         let endpoint = call.request.endpoint();
         // 1: nothing is looked up, embedded or sent before it is screened.
-        let screened = match gates.input.screen(call.request, exchange)? {
+        let screened = match gates.input.screen_aside(call.request, exchange).await? {
             Screening::Passed(screened) => screened,
             Screening::Blocked(block) => return Ok(Reply::Blocked(block)),
         };

@@ -16,6 +16,9 @@ use crate::{
     wire::Request,
 };
 
+/// The rules that ship take about a millisecond for so many bytes (`cargo bench --bench rules`).
+const LONG: usize = 64 << 10;
+
 /// What became of a request.
 #[derive(Debug)]
 pub enum Screening {
@@ -62,6 +65,22 @@ impl InputGate {
         drop(texts);
         let request = if outcome.edits.is_empty() { request } else { request.with_body(request.json().splice(outcome.edits))? };
         Ok(Screening::Passed(Screened::new(request, stand_ins.into_bindings())))
+    }
+
+    /// The same, for a request of any length. A thread serves many connections, and what takes longer than a millisecond is no business of the others: it is
+    /// judged aside.
+    pub async fn screen_aside(&self, request: Request, exchange: &mut Exchange) -> Result<Screening> {
+        if request.json().bytes().len() < LONG {
+            return self.screen(request, exchange);
+        }
+        let (gate, mut aside) = (self.clone(), exchange.shared());
+        let judged = tokio::task::spawn_blocking(move || (gate.screen(request, &mut aside), aside)).await;
+        let (screening, aside) = judged
+            .map_err(|panicked| Error::new(Kind::Internal, "The rules failed because of a bug. Try again.").because(panicked))?;
+        exchange.note_rules(aside.rules);
+        exchange.note_failures(aside.failures);
+        exchange.unguarded |= aside.unguarded;
+        screening
     }
 
     /// Tokens are read by the model and by no rule. Some libraries send nothing else, so they pass with a mark, unless every request must be guarded.
@@ -114,9 +133,24 @@ mod tests {
         };
         assert_eq!(
             screened.request().json().bytes(),
-            r#"{"model":"m", "messages":[{"role":"user","content":"Card \"[PAYMENT_CARD]\" é and [PAYMENT_CARD]"}], "seed": 1.50}"#
+            r#"{"model":"m", "messages":[{"role":"user","content":"Card \"{{PAYMENT_CARD_1}}\" é and {{PAYMENT_CARD_2}}"}], "seed": 1.50}"#
         );
         assert_eq!(exchange.rules.len(), 1);
+        assert_eq!(screened.bindings().restore("{{PAYMENT_CARD_2}}"), "5500-0055-5555-5559", "the caller gets its own back");
+    }
+
+    #[tokio::test]
+    async fn a_long_request_is_judged_aside_like_a_short_one() {
+        let gate = Gates::of(&load(&Settings { builtin: true, directory: None, overrides: Default::default() }).unwrap()).input;
+        let long = "A long story. ".repeat(LONG / 8);
+        for text in ["", long.as_str()] {
+            let body = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": format!("{text}card 4111 1111 1111 1111")}]});
+            let request = Request::decode(Endpoint::Chat, body.to_string().into()).unwrap();
+            let mut exchange = Exchange::new("t".to_owned(), Tenant([0; 16]));
+            let Screening::Passed(screened) = gate.screen_aside(request, &mut exchange).await.unwrap() else { panic!("blocked") };
+            assert!(screened.request().texts()[0].text.ends_with("card {{PAYMENT_CARD_1}}"));
+            assert_eq!(exchange.rules[0].rule, "payment-card");
+        }
     }
 
     #[test]

@@ -90,7 +90,7 @@ struct Claim<'r> {
 }
 
 /// The model must not take for a placeholder of ours what the client wrote, whoever wrote it: it would come back as somebody's value.
-fn claim_literals<'r>(texts: &[Text<'_>], claims: &mut BTreeMap<usize, Vec<Claim<'r>>>) {
+fn claim_literals(texts: &[Text<'_>], claims: &mut BTreeMap<usize, Vec<Claim<'_>>>) {
     for (n, text) in texts.iter().enumerate() {
         let literals = placeholders(&text.text).map(|span| Claim { span, rule: None, replacement: &LITERAL });
         let literals: Vec<_> = literals.collect();

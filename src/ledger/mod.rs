@@ -19,6 +19,9 @@ use crate::{
 /// Longer than any model's name.
 const MAX_MODEL_BYTES: usize = 128;
 
+/// How much harm what rules find can do, least first.
+const SEVERITIES: [&str; 4] = ["low", "medium", "high", "critical"];
+
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -106,8 +109,8 @@ impl Record {
         if let Some(savings) = self.savings.take().filter(|_| outcome == Outcome::Answered) {
             savings.count(exchange, &self.model, took);
         }
-        let rules: Vec<_> =
-            exchange.rules.iter().map(|note| format!("{}={} ({})", note.rule, note.action, note.severity)).collect();
+        let rules: Vec<_> = exchange.rules.iter().map(|note| format!("{}={}", note.rule, note.action)).collect();
+        let severity = SEVERITIES.into_iter().rfind(|severity| exchange.rules.iter().any(|note| note.severity == *severity));
         let failed = |failure: &RuleFailure| format!("{}={} ({})", failure.rule, failure.outcome, failure.reason);
         let failures: Vec<_> = exchange.failures.iter().map(failed).collect();
         tracing::info!(
@@ -123,6 +126,7 @@ impl Record {
             check = exchange.judged.and_then(|judged| judged.reason),
             flight = exchange.follower.then_some("follower"),
             rules = (!rules.is_empty()).then(|| rules.join(",")),
+            severity,
             failures = (!failures.is_empty()).then(|| failures.join(",")),
             unguarded = exchange.unguarded.then_some(true),
             took_ms = milliseconds(took),

@@ -108,7 +108,7 @@ impl Teller {
         if self.role == Role::Tool { Part::ToolResults } else { Part::Text }
     }
 
-    fn text<'j>(self, part: Part, value: Value<'j>) -> Option<Text<'j>> {
+    fn text(self, part: Part, value: Value<'_>) -> Option<Text<'_>> {
         Some(Text { role: self.role, part, last: self.last, text: value.as_str()?, span: value.span() })
     }
 }

@@ -32,9 +32,9 @@ async fn with(upstream: &Upstream, folder: &TempDir) -> House {
 }
 
 /// What the upstream is asked when a client asks this.
-async fn received(zebra: &str, horse: &str, request: &Value) -> Value {
+async fn received(of_zebra: &str, of_horse: &str, request: &Value) -> Value {
     let upstream = Upstream::plain().await;
-    let house = with(&upstream, &stable(zebra, horse)).await;
+    let house = with(&upstream, &stable(of_zebra, of_horse)).await;
     let answer = house.ask(request).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     serde_json::from_slice(&upstream.last().body).unwrap()

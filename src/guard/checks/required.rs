@@ -79,13 +79,14 @@ impl Run {
                     self.propose(literals(&repetition.sub));
                 }
             }
-            _ => match exactly(hir) {
-                Some(exact) => self.extend(&exact),
-                None => {
+            _ => {
+                if let Some(exact) = exactly(hir) {
+                    self.extend(&exact);
+                } else {
                     self.end();
                     self.propose(inside(hir));
                 }
-            },
+            }
         }
     }
 

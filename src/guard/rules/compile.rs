@@ -126,14 +126,15 @@ struct Compiler<'d> {
 
 impl Compiler<'_> {
     fn rule(&mut self, id: &str, written: Written) -> Option<Rule> {
-        // An action that could not be read is not one that replaces nothing.
+        // What could not be read is not what was left out.
         let read = self.problems.is_empty();
         self.matches(&written);
         let exceptions = self.exceptions(&written);
-        let (replacement, refusal) = (self.replacement(id, &written), self.refusal(&written));
         let (budget, max_span) = (self.budget(&written), self.max_span(&written));
+        let (mut replacement, mut refusal) = (redacted(), Refusal::default());
         if read {
             self.actions(&written);
+            (replacement, refusal) = (self.replacement(id, &written), self.refusal(&written));
         }
         self.examples(&written);
         if !self.problems.is_empty() {
