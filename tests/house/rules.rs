@@ -41,7 +41,9 @@ fn err(output: &Output) -> String {
 
 #[track_caller]
 fn has(text: &str, words: &[&str]) {
-    words.iter().for_each(|word| assert!(text.contains(word), "no {word:?} in {text}"));
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
 }
 
 /// What a verb prints that ends well.

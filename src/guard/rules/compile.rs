@@ -111,6 +111,7 @@ impl Compiler<'_> {
             self.actions(&written);
         }
         self.examples(&written);
+        self.required();
         if !self.problems.is_empty() {
             return None;
         }
@@ -138,6 +139,19 @@ impl Compiler<'_> {
                 "`match` has a kind that judges the whole, which cannot be replaced",
                 "write `action: warn` or `action: block`",
             );
+        }
+    }
+
+    /// What has a default for the reader alone: no two rules mean the same by leaving it out.
+    fn required(&mut self) {
+        for key in ["summary", "why", "stage", "action"] {
+            if !self.document.contains(&format!("/{key}")) {
+                self.problem(
+                    &format!("/{key}"),
+                    format!("the rule lacks `{key}`"),
+                    format!("add `{key}: …`; guardrails/README.md says what it is"),
+                );
+            }
         }
     }
 
@@ -187,6 +201,8 @@ impl Compiler<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn compile_text(text: &str) -> Result<Rule, Report> {
@@ -217,6 +233,14 @@ mod tests {
     }
 
     #[test]
+    fn does_not_load_a_rule_that_leaves_out_what_it_is_about() {
+        let report = compile_text("match: {words: [a]}\nexamples: {match: [a], pass: [b]}\n").unwrap_err().to_string();
+        for key in ["summary", "why", "stage", "action"] {
+            assert!(report.contains(&format!("lacks `{key}`")), "no {key} in {report}");
+        }
+    }
+
+    #[test]
     fn does_not_load_a_rule_that_its_own_examples_belie() {
         let report = compile_text(
             "summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {words: [a]}\nexamples:\n  match: [a, b]\n  pass: [c, a cat]\n",
@@ -237,6 +261,23 @@ mod tests {
         for (text, expected) in cases {
             let report = compile_text(&format!("{text}{tail}")).unwrap_err().to_string();
             assert!(report.contains(expected), "{expected} is not in:\n{report}");
+        }
+    }
+
+    const WHOLE: &str = "summary: s\nwhy: w\nstage: both\naction: replace\nreplace_with: x\nroles: [user]\nmatch:\n  patterns:\n    - regex: '(?i)a|b(c)'\n      \
+                         validate: luhn\n      keywords: [a]\n  words: [zebra]\nexcept: ['x(y)']\nexamples:\n  match: [zebra]\n  pass: [horse]\n";
+
+    proptest! {
+        #[test]
+        fn any_change_of_a_rule_is_compiled_or_criticised_in_place(
+            at in 0..WHOLE.len(), cut in 0..9_usize, put in r#"[-?:,\[\]{}()|*+<=!'" \n\\a1é]{0,6}"#,
+        ) {
+            let text = format!("{}{put}{}", &WHOLE[..at], &WHOLE[(at + cut).min(WHOLE.len())..]);
+            if let Err(report) = compile_text(&text) {
+                for span in report.problems().iter().filter_map(|problem| problem.span.clone()) {
+                    prop_assert!(text.get(span.clone()).is_some(), "{:?}", span);
+                }
+            }
         }
     }
 

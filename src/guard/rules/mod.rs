@@ -9,7 +9,7 @@ pub mod written;
 
 pub(in crate::guard) use compile::{Opened, open, unproven, variant};
 pub use compile::{compile, is_id};
-pub use pack::{Pack, assemble, known_ids, load};
-pub(in crate::guard) use pack::{Sources, effective, gather, gather_at, rule_files};
+pub use pack::{Pack, assemble, files, known_ids, load};
+pub(in crate::guard) use pack::{Sources, effective, gather, gather_at};
 pub use set::{Finding, Place, Rule, RuleSet, RuleSetId};
 pub(in crate::guard) use site::Site;

@@ -108,15 +108,16 @@ impl Pack {
     }
 }
 
-/// The rule files of a folder and those below it, as far as it can be read.
-pub(in crate::guard) fn rule_files(folder: &Path) -> Vec<PathBuf> {
-    yaml_files(folder, &mut Vec::new())
+/// The files of rules that are outside of the binary, and their folder, as far as it can be read.
+pub fn files(settings: &Settings) -> Vec<PathBuf> {
+    let of = |folder: &PathBuf| yaml_files(folder, &mut Vec::new()).into_iter().chain([folder.clone()]).collect();
+    settings.directory.as_ref().map(of).unwrap_or_default()
 }
 
 /// The ids that the configuration may name: those of the pack, and of the files in the operator's folder.
 pub fn known_ids(builtin: bool, directory: Option<&Path>) -> BTreeSet<String> {
     let shipped = if builtin { builtin_files(&BUILTIN) } else { Vec::new() };
-    let own = directory.map(rule_files).unwrap_or_default();
+    let own = directory.map(|folder| yaml_files(folder, &mut Vec::new())).unwrap_or_default();
     let paths = shipped.into_iter().map(|(path, _)| path).chain(own);
     paths.filter_map(|path| id_of(&path).map(str::to_owned)).collect()
 }
