@@ -1,6 +1,6 @@
 //! Composition root: [`Config`] → [`App`]. The only file that names concrete engines, stores and providers.
 
-use std::{fmt, future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Uri};
 use hyper::body::Incoming;
@@ -32,6 +32,8 @@ use crate::{
 };
 
 mod reload;
+
+use reload::Watch;
 
 /// Patience with a demo upstream that nobody configured.
 const DEMO_TIMEOUT: Duration = Duration::from_mins(1);
@@ -95,13 +97,13 @@ pub struct App {
     demo: Option<(SocketAddr, JoinHandle<()>)>,
     drain: Duration,
     loaded: Loaded,
-    rules: Arc<Rules>,
-    file: Option<PathBuf>,
+    watch: Watch,
 }
 
 impl App {
     /// Loads and binds what the configuration asks for.
     pub async fn start(config: Config, metrics: PrometheusHandle) -> Result<Self, StartError> {
+        let seen = reload::look(rules::files(&config.guard).into_iter().chain(config.file.clone()));
         let pack = rules::load(&config.guard).map_err(StartError::Rules)?;
         let reread = reload::reread(&config);
         let mut secret = access::fresh_secret();
@@ -143,10 +145,11 @@ impl App {
             (Arc::new(Rules::new(pack, (config.guard, config.profiles), &secret, reread)), Arc::new(Savings::new(config.ledger)));
         let rooms = Rooms { cache: cache.clone(), rules: Arc::clone(&rules), savings: Arc::clone(&savings) };
         let console = Console::new(loaded.clone(), rooms, metrics);
+        let watch = Watch { rules: Arc::clone(&rules), file: config.file, seen };
         let local_only = config.access.client_keys.is_empty();
         let pipeline = Pipeline {
             access: Access::new(&config.access, secret),
-            rules: Arc::clone(&rules),
+            rules,
             cache: cache.clone(),
             flights: Flights::default(),
             router,
@@ -164,7 +167,7 @@ impl App {
         let workers = Workers::start()?;
         let restored = cache.clone();
         tokio::spawn(async move { restored.restore().await });
-        Ok(Self { service, console, cache, workers, data, admin, health, demo, drain, loaded, rules, file: config.file })
+        Ok(Self { service, console, cache, workers, data, admin, health, demo, drain, loaded, watch })
     }
 
     /// Where the data port listens.
@@ -194,7 +197,7 @@ impl App {
 
     /// Serves until `stop` is done, and drains. Returns how many connections had to be cut off.
     pub async fn run(self, stop: impl Future) -> usize {
-        let Self { service, console, cache, workers, data, admin, health, demo, drain, loaded: _, rules, file } = self;
+        let Self { service, console, cache, workers, data, admin, health, demo, drain, loaded: _, watch } = self;
         let (ended, end) = watch::channel(false);
         let mut consoles = JoinSet::new();
         let wait = move || {
@@ -212,7 +215,7 @@ impl App {
             consoles.spawn(async move { serve(listener, &here, Arc::new(handler), end, Duration::ZERO).await });
         }
         consoles.spawn(upkeep(Arc::clone(&console), wait()));
-        consoles.spawn(reload::watch(rules, file, wait()));
+        consoles.spawn(watch.run(wait()));
         let handler = move |request| {
             let service = Arc::clone(&service);
             async move { service.call(request).await }

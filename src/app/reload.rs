@@ -26,7 +26,7 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What tells one state of some files from another: their paths, sizes and times.
-type Look = Vec<(PathBuf, Option<(u64, SystemTime)>)>;
+pub(super) type Look = Vec<(Option<(u64, SystemTime)>, PathBuf)>;
 
 /// Reads the settings of the rules from the file that Lockgate was started with; without one they stay as they were.
 pub(super) fn reread(config: &Config) -> impl Fn() -> Result<(guard::Settings, Profiles), Report> + Send + Sync + use<> {
@@ -44,34 +44,65 @@ pub(super) fn reread(config: &Config) -> impl Fn() -> Result<(guard::Settings, P
     }
 }
 
-/// Reloads until `end` is done.
-pub(super) async fn watch(rules: Arc<Rules>, file: Option<PathBuf>, end: impl Future) -> usize {
-    let mut end = std::pin::pin!(end);
-    let mut hangup = signal(SignalKind::hangup()).ok();
-    let mut ticks = interval(LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = look(&rules, file.as_deref()).await;
-    let mut changing = false;
-    loop {
-        tokio::select! {
-            _ = &mut end => return 0,
-            () = hung_up(hangup.as_mut()) => {
-                tracing::info!(signal = "SIGHUP", "The rules are read again.");
-                reload(&rules).await;
-            }
-            _ = ticks.tick() => {
-                let now = look(&rules, file.as_deref()).await;
-                // What is still changing is waited for: editors and deployments write more than once.
-                if now != seen {
-                    (seen, changing) = (now, true);
-                } else if changing {
-                    changing = false;
-                    reload(&rules).await;
-                    // Other settings may name another folder.
-                    seen = look(&rules, file.as_deref()).await;
+/// How files look. Reads the disk.
+pub(super) fn look(files: impl IntoIterator<Item = PathBuf>) -> Look {
+    files.into_iter().map(|path| (state(&path), path)).collect()
+}
+
+fn state(path: &Path) -> Option<(u64, SystemTime)> {
+    let data = path.metadata().ok()?;
+    Some((data.len(), data.modified().ok()?))
+}
+
+/// Looks at the files of the rules, and at the configuration.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// What is loaded again.
+    pub(super) rules: Arc<Rules>,
+    /// The configuration, if it is a file.
+    pub(super) file: Option<PathBuf>,
+    /// How the files looked before the rules were loaded, so that no change slips through between the two.
+    pub(super) seen: Look,
+}
+
+impl Watch {
+    /// Reloads until `end` is done.
+    pub(super) async fn run(mut self, end: impl Future) -> usize {
+        let mut end = std::pin::pin!(end);
+        let mut hangup = signal(SignalKind::hangup()).ok();
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut changing = false;
+        loop {
+            tokio::select! {
+                _ = &mut end => return 0,
+                () = hung_up(hangup.as_mut()) => {
+                    tracing::info!(signal = "SIGHUP", "The rules are read again.");
+                    self.reload().await;
+                }
+                _ = ticks.tick() => {
+                    let seen = self.look().await;
+                    let changed = seen != self.seen;
+                    self.seen = seen;
+                    // What is still changing is waited for: editors and deployments write more than once.
+                    if changing && !changed {
+                        self.reload().await;
+                    }
+                    changing = changed;
                 }
             }
         }
+    }
+
+    /// What came of it is in log, metrics and status.
+    async fn reload(&self) {
+        let rules = Arc::clone(&self.rules);
+        drop(spawn_blocking(move || rules.reload()).await);
+    }
+
+    async fn look(&self) -> Look {
+        let (rules, file) = (Arc::clone(&self.rules), self.file.clone());
+        spawn_blocking(move || look(rules.files().into_iter().chain(file))).await.unwrap_or_default()
     }
 }
 
@@ -80,21 +111,4 @@ async fn hung_up(signal: Option<&mut Signal>) {
         Some(signal) => drop(signal.recv().await),
         None => std::future::pending().await,
     }
-}
-
-/// What came of it is in log, metrics and status.
-async fn reload(rules: &Arc<Rules>) {
-    let rules = Arc::clone(rules);
-    drop(spawn_blocking(move || rules.reload()).await);
-}
-
-async fn look(rules: &Arc<Rules>, file: Option<&Path>) -> Look {
-    let (rules, file) = (Arc::clone(rules), file.map(Path::to_owned));
-    let seen = move || rules.files().into_iter().chain(file).map(|path| (state(&path), path)).map(|(state, path)| (path, state));
-    spawn_blocking(move || seen().collect()).await.unwrap_or_default()
-}
-
-fn state(path: &Path) -> Option<(u64, SystemTime)> {
-    let data = path.metadata().ok()?;
-    Some((data.len(), data.modified().ok()?))
 }

@@ -386,7 +386,17 @@ fn single_checks_are_set_by_name() {
 fn the_example_shows_the_defaults() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/lockgate.yaml");
     let example = Config::load(&path, &nothing).unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(example.file.as_deref(), Some(&*path));
+    let example = Config { file: None, ..example };
     assert_eq!(format!("{example:#?}"), format!("{:#?}", fine("")));
+}
+
+#[test]
+fn what_only_a_restart_takes_up_is_told_from_the_rules() {
+    let one = fine("cache: {ttl: 1h}\n");
+    assert!(!one.differs_beside_rules(&fine("guardrails: {rules: {jwt: off}}\ncache: {ttl: 60m}\n")));
+    assert!(one.differs_beside_rules(&fine("cache: {ttl: 2h}\n")));
+    assert!(one.differs_beside_rules(&fine("cache: {ttl: 1h}\nlog: {level: debug}\n")));
 }
 
 #[test]

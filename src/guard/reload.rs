@@ -12,7 +12,7 @@ use super::{
     Profiles, Rules, Settings,
     gates::State,
     replace::HashKey,
-    rules::{Pack, load, rule_files},
+    rules::{Pack, files, load},
 };
 use crate::{
     clock,
@@ -80,8 +80,7 @@ impl Rules {
 
     /// The files and the folder of rules that are outside of the binary. Reads the disk.
     pub fn files(&self) -> Vec<PathBuf> {
-        let directory = self.settings.lock().unwrap_or_else(PoisonError::into_inner).directory.clone();
-        directory.map(|folder| rule_files(&folder).into_iter().chain([folder.clone()]).collect()).unwrap_or_default()
+        files(&self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Loads all rules again. What cannot be loaded whole changes nothing. Reads files and compiles patterns, so it belongs on a thread that may block.

@@ -41,7 +41,9 @@ fn err(output: &Output) -> String {
 
 #[track_caller]
 fn has(text: &str, words: &[&str]) {
-    words.iter().for_each(|word| assert!(text.contains(word), "no {word:?} in {text}"));
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
 }
 
 /// What a verb prints that ends well.
@@ -113,7 +115,7 @@ fn every_mistake_of_a_rule_has_a_place_a_caret_and_a_remedy() {
         (rule("why: A test.", "wy: A test."), &["2:1", "unknown key `wy`", "lacks `why`"]),
         (rule("[zebra, okapi]", "[zebra, '']"), &["5:", "empty word"]),
         (rule("  pass:\n    - A horse.\n", "  pass: []\n"), &["9:9", "no `pass` example", "add one"]),
-        (rule("action: block", "action: block\nreplace_with: x"), &["5:15", "has no effect"]),
+        (rule("action: block", "action: block\nreplace: {text: x}"), &["5:10", "has no effect"]),
         (rule("{words: [zebra, okapi]}", "{}"), &["5:8", "`match` is empty", "guardrails/README.md"]),
         (pattern("zebra(?=s)"), &["5:34", "look-ahead", "linear time", "match the text after it"]),
         (pattern("(?<!a)zebra"), &["5:29", "look-behind", "`except`"]),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{From, Outcome, Said, Trouble, known, list};
+use super::{Outcome, Said, Trouble, Which, known, list};
 use crate::{
     cli::page::{BAD, GOOD, HEAD, Page, safe},
     guard::{Action, Settings, authoring::Entry, rules::written::Maturity},
@@ -17,8 +17,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(from: &From, args: &Args) -> Outcome {
-    let (library, settings) = from.library()?;
+pub(super) fn run(which: &Which, args: &Args) -> Outcome {
+    let (library, settings) = which.library()?;
     let id = known(&library, &args.id)?;
     let entries = library.entries()?;
     let entry = entries.iter().find(|entry| entry.rule.id() == id);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{From, Outcome, Said, counted};
+use super::{Outcome, Said, Which, counted};
 use crate::{
     cli::page::{HEAD, Page, safe},
     guard::authoring::lint::{Remark, lint},
@@ -18,8 +18,8 @@ pub(super) struct Args {
     strict: bool,
 }
 
-pub(super) fn run(from: &From, args: &Args) -> Outcome {
-    let (library, settings) = from.library()?;
+pub(super) fn run(which: &Which, args: &Args) -> Outcome {
+    let (library, settings) = which.library()?;
     let remarks = lint(&library, &settings)?;
     let text =
         if args.json { format!("{:#}\n", remarks.iter().map(json).collect::<serde_json::Value>()) } else { text(&remarks) };

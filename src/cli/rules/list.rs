@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{From, Outcome, Said, counted};
+use super::{Outcome, Said, Which, counted};
 use crate::{
     cli::page::{Page, safe},
     guard::authoring::Entry,
@@ -15,8 +15,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(from: &From, args: &Args) -> Outcome {
-    let entries = from.library()?.0.entries()?;
+pub(super) fn run(which: &Which, args: &Args) -> Outcome {
+    let entries = which.library()?.0.entries()?;
     if args.json {
         return Ok(Said::well(format!("{:#}\n", entries.iter().map(json).collect::<serde_json::Value>())));
     }

@@ -29,14 +29,14 @@ mod try_;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    from: From,
+    which: Which,
     #[command(subcommand)]
     operation: Operation,
 }
 
 /// Which rules.
 #[derive(Debug, clap::Args)]
-struct From {
+struct Which {
     /// The configuration; without it, the rules that ship.
     #[arg(long, short, value_name = "FILE", global = true, help_heading = "Anywhere")]
     config: Option<PathBuf>,
@@ -85,19 +85,19 @@ enum Trouble {
     Reports(Vec<Report>),
 }
 
-impl std::convert::From<Failure> for Trouble {
+impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
     }
 }
 
-impl std::convert::From<Vec<Report>> for Trouble {
+impl From<Vec<Report>> for Trouble {
     fn from(reports: Vec<Report>) -> Self {
         Self::Reports(reports)
     }
 }
 
-impl std::convert::From<crate::error::Error> for Trouble {
+impl From<crate::error::Error> for Trouble {
     fn from(error: crate::error::Error) -> Self {
         Self::Failure(error.message().to_owned())
     }
@@ -107,16 +107,16 @@ type Outcome = Result<Said, Trouble>;
 
 /// Does what the command line says. The exit code is 0, or 1 when something is wrong with rules, examples or files.
 pub fn run(args: &Args) -> ExitCode {
-    let Args { from, operation } = args;
+    let Args { which, operation } = args;
     let outcome = match operation {
-        Operation::Test(args) => test::run(from, args),
-        Operation::Try(args) => try_::run(from, args),
-        Operation::New(args) => new::run(from, args),
-        Operation::Explain(args) => explain::run(from, args),
-        Operation::List(args) => list::run(from, args),
-        Operation::Lint(args) => lint::run(from, args),
-        Operation::Replay(args) => replay::run(from, args),
-        Operation::Reload(args) => reload::run(from, args),
+        Operation::Test(args) => test::run(which, args),
+        Operation::Try(args) => try_::run(which, args),
+        Operation::New(args) => new::run(which, args),
+        Operation::Explain(args) => explain::run(which, args),
+        Operation::List(args) => list::run(which, args),
+        Operation::Lint(args) => lint::run(which, args),
+        Operation::Replay(args) => replay::run(which, args),
+        Operation::Reload(args) => reload::run(which, args),
     };
     match outcome {
         Ok(said) => {
@@ -136,7 +136,7 @@ fn refuse(reports: &[Report]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-impl From {
+impl Which {
     /// The settings of the rules.
     fn settings(&self) -> Result<Settings, Trouble> {
         let mut settings = settings_of(self.config.as_deref())?;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{From, Outcome, Said, Trouble};
+use super::{Outcome, Said, Trouble, Which};
 use crate::guard::{authoring::template, rules::is_id};
 
 #[derive(Debug, clap::Args)]
@@ -17,18 +17,18 @@ pub(super) struct Args {
     id: Option<String>,
 }
 
-pub(super) fn run(from: &From, args: &Args) -> Outcome {
+pub(super) fn run(which: &Which, args: &Args) -> Outcome {
     let mut kinds: Vec<_> = template::kinds().collect();
     kinds.sort_unstable();
     let Some(kind) = &args.kind else {
-        return Ok(Said::well(format!("{}\nNext: `lockgate rules new KIND ID` writes one.\n", kinds.join("\n"))));
+        return Ok(Said::well(format!("{}\n\nNext: `lockgate rules new KIND ID` writes one.\n", kinds.join("\n"))));
     };
     let Some(text) = template::of(kind) else {
         return Err(format!("there is no kind `{}`; there are {}", kind.escape_default(), kinds.join(", ")).into());
     };
     match &args.id {
         None => Ok(Said::well(text.to_owned())),
-        Some(id) if is_id(id) => write(&folder(from)?, id, text),
+        Some(id) if is_id(id) => write(&folder(which)?, id, text),
         Some(id) => {
             Err(format!("`{}` is no id; write small letters, digits and dashes: payment-card", id.escape_default()).into())
         }
@@ -36,11 +36,11 @@ pub(super) fn run(from: &From, args: &Args) -> Outcome {
 }
 
 /// Where rules of one's own are: as the configuration says, or else here.
-fn folder(from: &From) -> Result<PathBuf, Trouble> {
-    if let Some(folder) = &from.rules {
+fn folder(which: &Which) -> Result<PathBuf, Trouble> {
+    if let Some(folder) = &which.rules {
         return Ok(folder.clone());
     }
-    let directory = if from.config.is_some() { from.settings()?.directory } else { None };
+    let directory = if which.config.is_some() { which.settings()?.directory } else { None };
     Ok(directory.unwrap_or_default())
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::json;
 
-use super::{From, Outcome, Said, Trouble};
+use super::{Outcome, Said, Trouble, Which};
 use crate::cli::{
     admin::{self, Admin},
     serve::block_on,
@@ -17,8 +17,8 @@ pub(super) struct Args {
     admin: Option<SocketAddr>,
 }
 
-pub(super) fn run(from: &From, args: &Args) -> Outcome {
-    let admin = Admin::at(admin::address(args.admin, from.config.as_deref())?)?;
+pub(super) fn run(which: &Which, args: &Args) -> Outcome {
+    let admin = Admin::at(admin::address(args.admin, which.config.as_deref())?)?;
     let told = block_on(admin.post("rules/reload", &json!({}))).map_err(|error| Trouble::Failure(error.to_string()))??;
     let (status, generation) = (&told["status"], &told["status"]["generation"]);
     let text = if told["reload"] == "unchanged" {

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{From, Outcome, Said, Trouble, bar, counted, known, settings_of};
+use super::{Outcome, Said, Trouble, Which, bar, counted, known, settings_of};
 use crate::{
     cli::{
         admin::{self, Admin},
@@ -56,13 +56,13 @@ pub(super) struct Args {
     admin: Option<SocketAddr>,
 }
 
-pub(super) fn run(from: &From, args: &Args) -> Outcome {
-    let (library, settings) = from.library()?;
+pub(super) fn run(which: &Which, args: &Args) -> Outcome {
+    let (library, settings) = which.library()?;
     for id in &args.rule {
         known(&library, id)?;
     }
     let pack = rules::load(&trial::only(&library, &settings, &args.rule)?)?;
-    let against = args.against.as_deref().map(|against| other(against, from, args)).transpose()?;
+    let against = args.against.as_deref().map(|against| other(against, which, args)).transpose()?;
     let replayed = replay(&args.log, Replay::new(&pack, against.as_ref()))?;
     if replayed.lines == 0 && replayed.unread.is_empty() {
         return Err(format!("{} has no line to judge", args.log.display()).into());
@@ -73,16 +73,16 @@ pub(super) fn run(from: &From, args: &Args) -> Outcome {
 }
 
 /// The rules to compare with.
-fn other(against: &str, from: &From, args: &Args) -> Result<Pack, Trouble> {
+fn other(against: &str, which: &Which, args: &Args) -> Result<Pack, Trouble> {
     if against == RUNNING {
-        return running(from, args);
+        return running(which, args);
     }
     Ok(rules::load(&settings_of(Some(Path::new(against)))?)?)
 }
 
 /// The rules of a Lockgate that runs, with the actions that its configuration gives them.
-fn running(from: &From, args: &Args) -> Result<Pack, Trouble> {
-    let admin = Admin::at(admin::address(args.admin, from.config.as_deref())?)?;
+fn running(which: &Which, args: &Args) -> Result<Pack, Trouble> {
+    let admin = Admin::at(admin::address(args.admin, which.config.as_deref())?)?;
     let told = block_on(admin.get("rules")).map_err(|error| Trouble::Failure(error.to_string()))??;
     let list = told["rules"].as_array().cloned().unwrap_or_default();
     let source = |rule: &Value| {

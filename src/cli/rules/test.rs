@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
 
-use super::{From, Outcome, Said, Trouble, bar, counted};
+use super::{Outcome, Said, Trouble, Which, bar, counted};
 use crate::{
     cli::page::{BAD, DIM, GOOD, Page, safe},
     guard::authoring::{
@@ -70,8 +70,8 @@ impl Total {
     }
 }
 
-pub(super) fn run(from: &From, args: &Args) -> Outcome {
-    let settings = from.settings()?;
+pub(super) fn run(which: &Which, args: &Args) -> Outcome {
+    let settings = which.settings()?;
     let library = if args.paths.is_empty() { Library::of(&settings) } else { Library::at(&args.paths, &settings) };
     if !library.reports().is_empty() {
         return Err(Trouble::Reports(library.reports().to_vec()));

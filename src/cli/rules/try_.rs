@@ -11,7 +11,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untr
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::{From, Outcome, Said, Trouble, counted, known};
+use super::{Outcome, Said, Trouble, Which, counted, known};
 use crate::{
     cli::page::{BAD, DIM, GOOD, HEAD, Page, safe},
     guard::{
@@ -81,8 +81,8 @@ impl Args {
     }
 }
 
-pub(super) fn run(from: &From, args: &Args) -> Outcome {
-    let (library, settings) = from.library()?;
+pub(super) fn run(which: &Which, args: &Args) -> Outcome {
+    let (library, settings) = which.library()?;
     for id in &args.rule {
         known(&library, id)?;
     }

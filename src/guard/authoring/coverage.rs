@@ -51,7 +51,7 @@ pub(super) fn of(document: &Document, rule: &Rule) -> Coverage {
             probe.option(&at, true);
         }
     }
-    probe.descend("/except");
+    probe.descend("/exceptions");
     probe.coverage
 }
 
@@ -267,10 +267,10 @@ mod tests {
 
     #[test]
     fn exceptions_and_both_lists_of_a_topic_count() {
-        let topic = "{topic: {naming: [aspirin, insulin], asking: [dose], except: [history of]}}\nexcept: ['.*zzz.*']";
+        let topic = "{topic: {naming: [aspirin, insulin], asking: [dose], exceptions: [history of]}}\nexceptions: {patterns: ['.*zzz.*']}";
         let (_, uncovered) =
             coverage(&rule(topic, "{match: [The dose of aspirin?], pass: [The history of one dose of aspirin.]}"));
-        assert_eq!(uncovered, ["match.topic.naming: insulin", "except: .*zzz.*"]);
+        assert_eq!(uncovered, ["match.topic.naming: insulin", "exceptions.patterns: .*zzz.*"]);
     }
 
     #[test]

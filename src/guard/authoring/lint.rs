@@ -116,8 +116,9 @@ impl Linter<'_> {
             && !written.look_at.roles.is_empty()
             && !written.look_at.roles.contains(&RoleName::Assistant)
         {
-            let message = "an output rule looks at answers, which are the assistant's, and `roles` leaves those out".to_owned();
-            self.remark(entry, Lint::Dead, message, "remove `roles`, or write `stage: input`");
+            let message =
+                "an output rule looks at answers, which are the assistant's, and `look_at.roles` leaves those out".to_owned();
+            self.remark(entry, Lint::Dead, message, "remove `look_at.roles`, or write `stage: input`");
         }
     }
 
@@ -227,7 +228,7 @@ fn is_preview(entry: &Entry) -> bool {
 
 /// A part under a key that lists exceptions.
 fn is_exception(part: &str) -> bool {
-    part.split(':').next().is_some_and(|keys| keys.split('.').any(|key| key == "except"))
+    part.split(':').next().is_some_and(|keys| keys.split('.').any(|key| key == "exceptions"))
 }
 
 fn gates(rule: &Rule) -> &'static [Gate] {
@@ -301,7 +302,7 @@ mod tests {
     #[test]
     fn an_output_rule_that_looks_at_users_is_dead() {
         let text = rule("{words: [zebra]}", "{match: [A zebra.], pass: [A horse.]}");
-        assert_eq!(one(text.replace("stage: input", "stage: output\nroles: [user]")), [Lint::Dead]);
+        assert_eq!(one(text.replace("stage: input", "stage: output\nlook_at: {roles: [user]}")), [Lint::Dead]);
     }
 
     #[test]
@@ -326,7 +327,7 @@ mod tests {
 
     #[test]
     fn an_exception_that_no_example_needs_is_found() {
-        let text = rule("{words: [zebra]}\nexcept: ['ZEBRA']", "{match: [A zebra.], pass: [A horse.]}");
+        let text = rule("{words: [zebra]}\nexceptions: {patterns: ['ZEBRA']}", "{match: [A zebra.], pass: [A horse.]}");
         assert_eq!(one(text.clone()), [Lint::Exception]);
         assert_eq!(one(text.replace("[A horse.]", "[A ZEBRA.]")), []);
     }
@@ -335,7 +336,7 @@ mod tests {
     fn actions_that_do_not_go_together_are_found() {
         let text = rule("{words: [zebra]}", "{match: [A zebra.], pass: [A horse.]}");
         let odd = |change: &str| one(text.replace("action: warn", change));
-        assert_eq!(odd("action: block\nroles: [system]"), [Lint::Odd]);
+        assert_eq!(odd("action: block\nlook_at: {roles: [system]}"), [Lint::Odd]);
         assert_eq!(odd("action: replace\nreplace: {text: a zebra}"), [Lint::Odd]);
         assert_eq!(remarks(&[("one", text)], &[("one", Override::Warn)]), [("one".to_owned(), Lint::Odd)]);
     }

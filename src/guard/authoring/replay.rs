@@ -229,6 +229,8 @@ fn excerpt(text: &str, span: &Range<usize>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::guard::{Override, Settings, authoring::tests::builtin, rules::load};
 
@@ -294,6 +296,17 @@ mod tests {
         assert_eq!(lines_of(&replayed, "instruction-override"), (1, 0), "the other rules do so too");
         let tally = &replayed.tallies[&("payment-card".to_owned(), "input", "block")];
         assert_eq!(tally.samples, [Sample { line: 2, span: Some(7..26), text: CARD.to_owned() }]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_judged_or_counted(line in r#"(\{"(messages|prompt|input|choices|body|answer|asked)": )?(\[|"|\{|\PC){0,12}"#) {
+            let mut replay = Replay::new(&load(&Settings { builtin: false, ..builtin() }).unwrap(), None);
+            replay.line(&line);
+            let done = replay.finish();
+            let unread: usize = done.unread.values().map(|(lines, _)| lines).sum();
+            prop_assert!(done.lines + unread <= 1);
+        }
     }
 
     #[test]

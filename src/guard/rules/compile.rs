@@ -137,6 +137,7 @@ impl Compiler<'_> {
             (replacement, refusal) = (self.replacement(id, &written), self.refusal(&written));
         }
         self.examples(&written);
+        self.required();
         if !self.problems.is_empty() {
             return None;
         }
@@ -207,6 +208,19 @@ impl Compiler<'_> {
             _ => {
                 self.problem("/refuse", "it is not clear how the client is told", "write either `status` or `answer`");
                 Refusal::default()
+            }
+        }
+    }
+
+    /// What has a default for the reader alone: no two rules mean the same by leaving it out.
+    fn required(&mut self) {
+        for key in ["summary", "why", "stage", "action"] {
+            if !self.document.contains(&format!("/{key}")) {
+                self.problem(
+                    &format!("/{key}"),
+                    format!("the rule lacks `{key}`"),
+                    format!("add `{key}: …`; guardrails/README.md says what it is"),
+                );
             }
         }
     }
@@ -282,6 +296,8 @@ impl Compiler<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn compile_text(text: &str) -> Result<Rule, Report> {
@@ -312,6 +328,14 @@ mod tests {
     }
 
     #[test]
+    fn does_not_load_a_rule_that_leaves_out_what_it_is_about() {
+        let report = compile_text("match: {words: [a]}\nexamples: {match: [a], pass: [b]}\n").unwrap_err().to_string();
+        for key in ["summary", "why", "stage", "action"] {
+            assert!(report.contains(&format!("lacks `{key}`")), "no {key} in {report}");
+        }
+    }
+
+    #[test]
     fn does_not_load_a_rule_that_its_own_examples_belie() {
         let report = compile_text(
             "summary: s\nwhy: w\nstage: input\naction: warn\nmatch: {words: [a]}\nexamples:\n  match: [a, b]\n  pass: [c, a cat]\n",
@@ -333,6 +357,23 @@ mod tests {
         for (text, expected) in cases {
             let report = compile_text(&format!("{text}{tail}")).unwrap_err().to_string();
             assert!(report.contains(expected), "{expected} is not in:\n{report}");
+        }
+    }
+
+    const WHOLE: &str = "summary: s\nwhy: w\nstage: both\naction: replace\nreplace: {text: x}\nlook_at: {roles: [user]}\nmatch:\n  patterns:\n    - regex: '(?i)a|b(c)'\n      \
+                         validate: luhn\n      keywords: [a]\n  words: [zebra]\nexceptions: {patterns: ['x(y)']}\nexamples:\n  match: [zebra]\n  pass: [horse]\n";
+
+    proptest! {
+        #[test]
+        fn any_change_of_a_rule_is_compiled_or_criticised_in_place(
+            at in 0..WHOLE.len(), cut in 0..9_usize, put in r#"[-?:,\[\]{}()|*+<=!'" \n\\a1é]{0,6}"#,
+        ) {
+            let text = format!("{}{put}{}", &WHOLE[..at], &WHOLE[(at + cut).min(WHOLE.len())..]);
+            if let Err(report) = compile_text(&text) {
+                for span in report.problems().iter().filter_map(|problem| problem.span.clone()) {
+                    prop_assert!(text.get(span.clone()).is_some(), "{:?}", span);
+                }
+            }
         }
     }
 

@@ -10,7 +10,7 @@ pub mod written;
 
 pub(in crate::guard) use compile::{Opened, open, unproven, variant};
 pub use compile::{compile, is_id};
-pub use pack::{Known, Pack, assemble, load};
-pub(in crate::guard) use pack::{RuleFile, Sources, effective, gather, gather_at, rule_files};
+pub use pack::{Known, Pack, assemble, files, load};
+pub(in crate::guard) use pack::{RuleFile, Sources, effective, gather, gather_at};
 pub use set::{Finding, Place, Rule, RuleSet, RuleSetId};
 pub(in crate::guard) use site::Site;

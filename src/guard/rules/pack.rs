@@ -173,9 +173,10 @@ fn group_of(root: &Path, path: &Path) -> Option<String> {
     folder.to_str().map(str::to_owned)
 }
 
-/// The rule files of a folder and those below it, as far as it can be read.
-pub(in crate::guard) fn rule_files(folder: &Path) -> Vec<PathBuf> {
-    yaml_files(folder, &mut Vec::new())
+/// The files of rules that are outside of the binary, and their folder, as far as it can be read.
+pub fn files(settings: &Settings) -> Vec<PathBuf> {
+    let of = |folder: &PathBuf| yaml_files(folder, &mut Vec::new()).into_iter().chain([folder.clone()]).collect();
+    settings.directory.as_ref().map(of).unwrap_or_default()
 }
 
 /// To name a rule is to switch it on, even one in preview.

@@ -44,7 +44,7 @@ pub struct Rule {
     pub(super) budget: Option<Duration>,
     pub(super) max_span: usize,
     pub(super) written: Written,
-    /// Requests and answers in which it has matched.
+    /// Requests and answers that it has matched in.
     pub(super) hits: AtomicU64,
 }
 
@@ -109,12 +109,12 @@ impl Rule {
         found
     }
 
-    /// Counts a match in traffic.
+    /// Counts a request or an answer that it matched in.
     pub(in crate::guard) fn hit(&self) {
         self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many requests and answers it has matched in since it was loaded.
+    /// How many requests and answers it has matched in since it was loaded, those of a stream as often as it was judged.
     pub fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
