@@ -43,7 +43,7 @@ impl InputGate {
         let set = self.rules();
         let texts = request.texts();
         let mut findings = set.scan(&texts);
-        findings.extend(set.scan_facts(&Facts { request: &request }));
+        findings.extend(set.scan_facts(&Facts { request: &request, metadata: &exchange.metadata }));
         if findings.is_empty() {
             drop(texts);
             return Ok(Screening::Passed(Screened::new(request, Bindings::default())));

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+mod callouts;
 pub mod checks;
 mod input;
 mod output;
@@ -15,6 +16,7 @@ pub mod rules;
 mod stream;
 pub mod verdict;
 
+pub use callouts::Callouts;
 pub use input::{InputGate, Screening};
 pub use output::{Clearing, OutputGate};
 pub use placeholder::Bindings;

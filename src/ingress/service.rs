@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 
 use super::{
     Settings, body,
-    headers::{self, trace_id, wish},
+    headers::{self, metadata, trace_id, wish},
     host,
     path::{self, Target},
 };
@@ -74,6 +74,7 @@ impl Service {
     ) -> Result<Response<Body>> {
         let (parts, incoming) = request.into_parts();
         let wish = wish(&parts.headers)?;
+        exchange.metadata = Arc::new(metadata(&parts.headers)?);
         let bytes = body::json(&parts.headers, incoming, &self.settings).await?;
         let request = WireRequest::decode(endpoint, bytes)?;
         let form = Form { stream: request.stream(), include_usage: request.include_usage() };

@@ -99,6 +99,11 @@ impl Client {
         Ok(response.map(|incoming| Body::new(incoming, connection, back, patience.idle)))
     }
 
+    /// Fails if the origin's host has no address, or one that may not be called.
+    pub async fn resolve(&self, origin: &Origin) -> Result<()> {
+        self.connector.resolve(origin).await.map(drop)
+    }
+
     /// A connection that was idle may have been closed by the other side: what could not be written is sent on a fresh one.
     async fn attempt(
         &self,

@@ -1,18 +1,18 @@
 //! From a rule as written to a rule that runs, with every problem of the file at once.
 
-use std::path::Path;
+use std::{mem, path::Path};
 
 use regex::Regex;
 
 use super::{
     set::Rule,
     site::{Checks, Site},
-    written::{Match, Written},
+    written::{Example, Match, Written},
 };
 use crate::{
     diagnostics::{Document, Problem, Report, Source},
     guard::{
-        checks::{Kind, Reach},
+        checks::{Kind, NoFact, NoText, Reach, Whole},
         verdict::Action,
     },
 };
@@ -21,7 +21,8 @@ use crate::{
 pub(super) fn compile(id: &str, source: Source) -> Result<Rule, Report> {
     let document = Document::parse(source)?;
     let reading = document.read::<Written>();
-    let mut compiler = Compiler { document: &document, problems: reading.problems, checks: Checks::default() };
+    let mut compiler =
+        Compiler { document: &document, problems: reading.problems, checks: Checks::default(), below: "/match".to_owned() };
     let rule = reading.value.and_then(|written| compiler.rule(id, written));
     let problems = compiler.problems;
     match rule {
@@ -41,6 +42,8 @@ struct Compiler<'d> {
     document: &'d Document,
     problems: Vec<Problem>,
     checks: Checks,
+    /// The key under which kinds are now built: `/match`, or below it.
+    below: String,
 }
 
 impl Compiler<'_> {
@@ -56,25 +59,43 @@ impl Compiler<'_> {
         if !self.problems.is_empty() {
             return None;
         }
-        let rule = Rule { id: id.to_owned(), checks: std::mem::take(&mut self.checks), except, written };
+        let rule = Rule { id: id.to_owned(), checks: mem::take(&mut self.checks), except, written };
         self.prove(&rule);
         Some(rule)
     }
 
     /// A rule that does not do what its own examples say is a mistake in the one or the other.
     fn prove(&mut self, rule: &Rule) {
+        if !rule.checks.remotes.is_empty() {
+            return;
+        }
         let examples = &rule.written.examples;
-        for (n, text) in examples.matching.iter().enumerate().filter(|(_, text)| rule.find(text).is_empty()) {
-            let message = format!("the rule does not match this example ({} characters)", text.chars().count());
-            self.problem(&format!("/examples/match/{n}"), message, "widen `match`, narrow `except`, or move the text to `pass`");
+        for (n, example) in examples.matching.iter().enumerate() {
+            let place = format!("/examples/match/{n}");
+            if self.tried(rule, example, &place) == Some(false) {
+                let size = example.text().map(|text| format!(" ({} characters)", text.chars().count())).unwrap_or_default();
+                let message = format!("the rule does not match this example{size}");
+                self.problem(&place, message, "widen `match`, narrow `except`, or move the example to `pass`");
+            }
         }
-        for (n, _) in examples.pass.iter().enumerate().filter(|(_, text)| !rule.find(text).is_empty()) {
-            self.problem(
-                &format!("/examples/pass/{n}"),
-                "the rule matches this example, which it should let pass",
-                "narrow `match`, add an `except`, or move the text to `match`",
-            );
+        for (n, example) in examples.pass.iter().enumerate() {
+            let place = format!("/examples/pass/{n}");
+            if self.tried(rule, example, &place) == Some(true) {
+                self.problem(
+                    &place,
+                    "the rule matches this example, which it should let pass",
+                    "narrow `match`, add an `except`, or move the example to `match`",
+                );
+            }
         }
+    }
+
+    /// Whether the rule matches an example, if that is one.
+    fn tried(&mut self, rule: &Rule, example: &Example, place: &str) -> Option<bool> {
+        let matches = rule.matches(example);
+        matches
+            .map_err(|error| self.problem(&format!("{place}/request"), error.told(), "write a request as a client sends it"))
+            .ok()
     }
 
     fn problem(&mut self, pointer: &str, message: impl Into<String>, remedy: impl Into<String>) {
@@ -90,8 +111,11 @@ impl Compiler<'_> {
                 "write `action: replace`, or remove the line",
             );
         }
-        let Checks { texts, facts, vectors } = &self.checks;
-        let placeless = !facts.is_empty() || !vectors.is_empty() || texts.iter().any(|check| check.reach() == Reach::Whole);
+        let Checks { texts, facts, vectors, remotes, .. } = &self.checks;
+        let placeless = !facts.is_empty()
+            || !remotes.is_empty()
+            || !vectors.is_empty()
+            || texts.iter().any(|check| check.reach() == Reach::Whole);
         if replaces && placeless {
             self.problem(
                 "/action",
@@ -101,14 +125,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// One line for each kind of match.
     fn matches(&mut self, written: &Written) {
-        let Match { patterns, words, topic, json_schema, length } = &written.matching;
-        self.kind(written, "patterns", Some(patterns));
-        self.kind(written, "words", Some(words));
-        self.kind(written, "topic", topic.as_ref());
-        self.kind(written, "json_schema", json_schema.as_ref());
-        self.kind(written, "length", length.as_ref());
+        self.kinds(written, &written.matching);
         if self.checks.is_empty() && self.problems.is_empty() {
             self.problem(
                 "/match",
@@ -118,14 +136,70 @@ impl Compiler<'_> {
         }
     }
 
+    /// One line for each kind of match.
+    fn kinds(&mut self, written: &Written, matching: &Match) {
+        let Match { patterns, words, topic, json_schema, length, contains, starts_with, ends_with, .. } = matching;
+        let Match { json_keys, case, repetition, gibberish, language, code, urls, .. } = matching;
+        let Match { model, metadata, endpoint, parameters, tools, webhook, log, valid_urls, jwt, not, .. } = matching;
+        self.kind(written, "patterns", Some(patterns));
+        self.kind(written, "words", Some(words));
+        self.kind(written, "topic", topic.as_ref());
+        self.kind(written, "json_schema", json_schema.as_ref());
+        self.kind(written, "json_keys", json_keys.as_ref());
+        self.kind(written, "length", length.as_ref());
+        self.kind(written, "contains", contains.as_ref());
+        self.kind(written, "starts_with", starts_with.as_ref());
+        self.kind(written, "ends_with", ends_with.as_ref());
+        self.kind(written, "case", case.as_ref());
+        self.kind(written, "repetition", repetition.as_ref());
+        self.kind(written, "gibberish", gibberish.as_ref());
+        self.kind(written, "language", language.as_ref());
+        self.kind(written, "code", code.as_ref());
+        self.kind(written, "urls", urls.as_ref());
+        self.kind(written, "model", model.as_ref());
+        self.kind(written, "metadata", metadata.as_ref());
+        self.kind(written, "endpoint", endpoint.as_ref());
+        self.kind(written, "parameters", parameters.as_ref());
+        self.kind(written, "tools", tools.as_ref());
+        self.kind(written, "webhook", webhook.as_ref());
+        self.kind(written, "log", log.as_ref());
+        self.kind(written, "valid_urls", valid_urls.as_ref());
+        self.kind(written, "jwt", jwt.as_ref());
+        if let Some(not) = not {
+            self.not(written, not);
+        }
+    }
+
+    /// The kinds under `not` are built like others, and what they come to is turned round.
+    fn not(&mut self, written: &Written, matching: &Match) {
+        let outer = mem::take(&mut self.checks);
+        let above = self.below.len();
+        self.below.push_str("/not");
+        self.kinds(written, matching);
+        let Checks { texts, facts, .. } = mem::replace(&mut self.checks, outer);
+        if texts.is_empty() == facts.is_empty() && self.problems.is_empty() {
+            let place = self.below.clone();
+            let remedy = "write one kind that does not call out, and a rule of its own for another";
+            self.problem(&place, "`not` takes one kind, and none that calls out", remedy);
+        }
+        self.below.truncate(above);
+        if !texts.is_empty() {
+            self.checks.texts.push(Box::new(Whole(NoText(texts))));
+        }
+        if !facts.is_empty() {
+            self.checks.facts.push(Box::new(NoFact(facts)));
+        }
+    }
+
     fn kind(&mut self, written: &Written, key: &str, kind: Option<&impl Kind>) {
         if let Some(kind) = kind {
-            kind.build(&mut self.site(written, format!("/match/{key}")));
+            let pointer = format!("{}/{key}", self.below);
+            kind.build(&mut self.site(written, pointer));
         }
     }
 
     fn site(&mut self, written: &Written, pointer: String) -> Site<'_, '_> {
-        let Self { document, checks, problems } = self;
+        let Self { document, checks, problems, .. } = self;
         Site { document, stage: written.stage, pointer, checks, problems }
     }
 
@@ -135,7 +209,11 @@ impl Compiler<'_> {
         written.except.iter().enumerate().filter_map(compile).collect()
     }
 
+    /// What a rule that calls out finds is not in its file, so that no example could prove it.
     fn examples(&mut self, written: &Written) {
+        if !self.checks.remotes.is_empty() {
+            return;
+        }
         for (name, list) in [("match", &written.examples.matching), ("pass", &written.examples.pass)] {
             if list.is_empty() {
                 let message = format!("the rule has no `{name}` example, so nothing shows that it works");

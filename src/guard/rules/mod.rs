@@ -7,5 +7,6 @@ mod site;
 pub mod written;
 
 pub use pack::{Pack, known_ids, load};
+pub(in crate::guard) use set::Remote;
 pub use set::{Finding, Place, Rule, RuleSet, RuleSetId};
 pub(in crate::guard) use site::Site;

@@ -7,11 +7,12 @@ use regex::Regex;
 
 use super::{
     site::Checks,
-    written::{RoleName, Written},
+    written::{Example, RoleName, Written},
 };
 use crate::{
+    error,
     guard::{
-        checks::{Facts, Needs, Reach},
+        checks::{Facts, Needs, Reach, RemoteCheck},
         verdict::{Action, Gate},
     },
     wire::{Role, Text},
@@ -53,7 +54,7 @@ impl Rule {
 
     /// Whether the rule can only judge a whole answer.
     pub fn needs_whole_answer(&self) -> bool {
-        self.checks.texts.iter().any(|check| check.reach() == Reach::Whole)
+        !self.checks.remotes.is_empty() || self.checks.texts.iter().any(|check| check.reach() == Reach::Whole)
     }
 
     /// Where the rule matches a text, exceptions taken out: what its examples are held to.
@@ -62,6 +63,28 @@ impl Rule {
         self.checks.texts.iter().for_each(|check| check.find(text, &mut found));
         self.drop_exceptions(text, &mut found);
         found
+    }
+
+    /// Whether the rule matches an example: a text, or a request. Fails if the request cannot be read.
+    pub fn matches(&self, example: &Example) -> error::Result<bool> {
+        let call = match example {
+            Example::Text(text) => return Ok(!self.find(text).is_empty()),
+            Example::Call(call) => call,
+        };
+        let request = call.decoded()?;
+        let facts = Facts { request: &request, metadata: &call.metadata };
+        let texts = request.texts();
+        let judged = |text: &Text<'_>| self.looks_at(text.role) && !self.find(&text.text).is_empty();
+        Ok(self.matches_facts(&facts) || texts.iter().any(judged))
+    }
+
+    /// Why it matches a text, where the place of the match does not tell; without a word of the text.
+    pub fn reasons(&self, text: &str) -> impl Iterator<Item = String> {
+        self.checks.reasons.iter().filter_map(|reason| reason.reason(text))
+    }
+
+    fn matches_facts(&self, facts: &Facts<'_>) -> bool {
+        self.checks.facts.iter().any(|check| check.matches(facts))
     }
 
     fn drop_exceptions(&self, text: &str, found: &mut Vec<Range<usize>>) {
@@ -99,6 +122,14 @@ pub struct Place {
     pub text: usize,
     /// Where in it, in bytes.
     pub span: Range<usize>,
+}
+
+/// A check that calls out, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::guard) struct Remote<'s> {
+    /// Index of the rule in the set.
+    pub(in crate::guard) rule: usize,
+    pub(in crate::guard) check: &'s dyn RemoteCheck,
 }
 
 /// A check and whose it is, with whether it must run on every text.
@@ -182,9 +213,14 @@ impl RuleSet {
 
     /// The rules that match what of a request is not text.
     pub fn scan_facts(&self, facts: &Facts<'_>) -> impl Iterator<Item = Finding> {
-        let matches = |rule: &Rule| rule.checks.facts.iter().any(|check| check.matches(facts));
-        let matching = self.rules.iter().enumerate().filter(move |(_, rule)| matches(rule));
+        let matching = self.rules.iter().enumerate().filter(|(_, rule)| rule.matches_facts(facts));
         matching.map(|(rule, _)| Finding { rule, place: None })
+    }
+
+    /// The checks that call out.
+    pub(in crate::guard) fn remotes(&self) -> impl Iterator<Item = Remote<'_>> {
+        let rules = self.rules.iter().enumerate();
+        rules.flat_map(|(rule, compiled)| compiled.checks.remotes.iter().map(move |check| Remote { rule, check: &**check }))
     }
 
     /// Marks the slots that can match this text.

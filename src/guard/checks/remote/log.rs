@@ -1,0 +1,64 @@
+//! A copy of what passes, for somebody who keeps it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use http::{HeaderMap, Method};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::Kind,
+    Answer, Asking, OnError, Question, RemoteCheck,
+    call::{self, Target},
+    webhook,
+};
+use crate::{guard::rules::Site, outbound::Client};
+
+/// Sends what a webhook is sent, and never matches. The request waits for it, up to the timeout.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Where it is sent, with POST. Private addresses only if `upstream.allow_private_addresses` is set.
+    pub url: String,
+    /// Headers of the call.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// How long the whole call may take.
+    #[serde(default = "call::default_timeout")]
+    pub timeout: String,
+}
+
+impl Kind for Log {
+    fn build(&self, site: &mut Site<'_, '_>) {
+        let target = Target::at(site, "/url", &self.url);
+        let (headers, timeout) = (call::headers(site, &self.headers), call::timeout(site, &self.timeout));
+        if let Some(target) = target {
+            site.keep_remote(Sink { target, headers, timeout });
+        }
+    }
+}
+
+/// Where copies go.
+#[derive(Debug)]
+pub(in super::super) struct Sink {
+    pub(super) target: Target,
+    pub(super) headers: HeaderMap,
+    pub(super) timeout: Duration,
+}
+
+impl RemoteCheck for Sink {
+    fn ask<'a>(&'a self, client: &'a Client, question: &'a Question<'a>) -> Asking<'a> {
+        Box::pin(async {
+            self.target.call(client, Method::POST, self.headers.clone(), webhook::body(question)).await?;
+            Ok(Answer::default())
+        })
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn on_error(&self) -> OnError {
+        OnError::Open
+    }
+}
