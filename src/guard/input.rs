@@ -41,6 +41,8 @@ impl InputGate {
     /// Judges every text that the model would read.
     pub fn screen(&self, request: Request, exchange: &mut Exchange) -> Result<Screening> {
         let set = self.rules();
+        let (request, notes) = set.amended(request)?;
+        exchange.note_rules(notes);
         let texts = request.texts();
         let mut findings = set.scan(&texts);
         findings.extend(set.scan_facts(&Facts { request: &request, metadata: &exchange.metadata }));

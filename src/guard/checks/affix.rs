@@ -14,7 +14,7 @@ use crate::guard::rules::Site;
 #[serde(transparent)]
 pub struct StartsWith(Vec<String>);
 
-/// Matches a text that ends with one of these, letter for letter; blanks at the very end do not count.
+/// Matches a text that ends with one of these, letter for letter.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct EndsWith(Vec<String>);
@@ -55,7 +55,7 @@ pub(super) struct Suffix(pub(super) Vec<String>);
 
 impl Judges for Suffix {
     fn matches(&self, text: &str) -> bool {
-        self.0.iter().any(|suffix| text.trim_end().ends_with(suffix.trim_end()))
+        self.0.iter().any(|suffix| text.ends_with(suffix))
     }
 }
 
@@ -73,6 +73,6 @@ mod tests {
     fn beginnings_and_ends_are_told_apart() {
         let (prefix, suffix) = (Prefix(vec!["ab".to_owned()]), Suffix(vec!["ab".to_owned(), "!".to_owned()]));
         assert!(prefix.matches("abc") && !prefix.matches("cab") && !prefix.matches("ABC"));
-        assert!(suffix.matches("cab") && suffix.matches("oh!\n") && !suffix.matches("abc"));
+        assert!(suffix.matches("cab") && suffix.matches("oh!") && !suffix.matches("abc"));
     }
 }

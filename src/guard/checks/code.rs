@@ -92,7 +92,6 @@ mod tests {
 
     #[test]
     fn conforms() {
-        conformance::holds(&Code::default(), "é```python\nprint(1)\n```\n```sql\nselect 1\n```");
         conformance::holds(&Code::default(), "```python\nprint(1)\n```");
     }
 

@@ -66,7 +66,7 @@ impl Compiler<'_> {
 
     /// A rule that does not do what its own examples say is a mistake in the one or the other.
     fn prove(&mut self, rule: &Rule) {
-        if !rule.checks.remotes.is_empty() {
+        if rule.checks.is_unproven() {
             return;
         }
         let examples = &rule.written.examples;
@@ -111,6 +111,9 @@ impl Compiler<'_> {
                 "write `action: replace`, or remove the line",
             );
         }
+        if !replaces && !self.checks.prefixes.is_empty() {
+            self.problem("/action", "`prefix` has no effect: the action is not `replace`", "write `action: replace`");
+        }
         let Checks { texts, facts, vectors, remotes, .. } = &self.checks;
         let placeless = !facts.is_empty()
             || !remotes.is_empty()
@@ -140,7 +143,7 @@ impl Compiler<'_> {
     fn kinds(&mut self, written: &Written, matching: &Match) {
         let Match { patterns, words, topic, json_schema, length, contains, starts_with, ends_with, .. } = matching;
         let Match { json_keys, case, repetition, gibberish, language, code, urls, .. } = matching;
-        let Match { model, metadata, endpoint, parameters, tools, webhook, log, valid_urls, jwt, not, .. } = matching;
+        let Match { model, metadata, endpoint, parameters, tools, webhook, log, valid_urls, jwt, prefix, not, .. } = matching;
         self.kind(written, "patterns", Some(patterns));
         self.kind(written, "words", Some(words));
         self.kind(written, "topic", topic.as_ref());
@@ -165,6 +168,7 @@ impl Compiler<'_> {
         self.kind(written, "log", log.as_ref());
         self.kind(written, "valid_urls", valid_urls.as_ref());
         self.kind(written, "jwt", jwt.as_ref());
+        self.kind(written, "prefix", prefix.as_ref());
         if let Some(not) = not {
             self.not(written, not);
         }
@@ -209,9 +213,8 @@ impl Compiler<'_> {
         written.except.iter().enumerate().filter_map(compile).collect()
     }
 
-    /// What a rule that calls out finds is not in its file, so that no example could prove it.
     fn examples(&mut self, written: &Written) {
-        if !self.checks.remotes.is_empty() {
+        if self.checks.is_unproven() {
             return;
         }
         for (name, list) in [("match", &written.examples.matching), ("pass", &written.examples.pass)] {

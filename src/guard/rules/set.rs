@@ -11,11 +11,12 @@ use super::{
 };
 use crate::{
     error,
+    exchange::RuleNote,
     guard::{
         checks::{Facts, Needs, Reach, RemoteCheck},
         verdict::{Action, Gate},
     },
-    wire::{Role, Text},
+    wire::{Request, Role, Text},
 };
 
 /// A compiled rule.
@@ -215,6 +216,18 @@ impl RuleSet {
     pub fn scan_facts(&self, facts: &Facts<'_>) -> impl Iterator<Item = Finding> {
         let matching = self.rules.iter().enumerate().filter(|(_, rule)| rule.matches_facts(facts));
         matching.map(|(rule, _)| Finding { rule, place: None })
+    }
+
+    /// The request with what rules put before its text, and what is noted of that.
+    pub(in crate::guard) fn amended(&self, mut request: Request) -> error::Result<(Request, Vec<RuleNote>)> {
+        let mut notes = Vec::new();
+        for rule in self.rules.iter().filter(|rule| rule.written.action == Action::Replace) {
+            for prefix in &rule.checks.prefixes {
+                request = prefix.amend(&request)?;
+                notes.push(RuleNote { rule: rule.id.clone(), action: Action::Replace.as_str() });
+            }
+        }
+        Ok((request, notes))
     }
 
     /// The checks that call out.

@@ -8,7 +8,7 @@ use super::written::Stage;
 use crate::{
     diagnostics::{Document, Problem},
     guard::{
-        checks::{Check, FactCheck, Reason, RemoteCheck, VectorCheck},
+        checks::{Check, FactCheck, Prefix, Reason, RemoteCheck, VectorCheck},
         verdict::Gate,
     },
 };
@@ -27,13 +27,20 @@ pub(in crate::guard) struct Checks {
     pub(in crate::guard) vectors: Vec<Box<dyn VectorCheck>>,
     /// On what is asked of others.
     pub(in crate::guard) remotes: Vec<Box<dyn RemoteCheck>>,
+    /// What is put before a request's text.
+    pub(in crate::guard) prefixes: Vec<Prefix>,
     /// Why a text matches, where that can be said.
     pub(in crate::guard) reasons: Vec<Arc<dyn Reason>>,
 }
 
 impl Checks {
     pub(super) fn is_empty(&self) -> bool {
-        self.texts.is_empty() && self.facts.is_empty() && self.vectors.is_empty() && self.remotes.is_empty()
+        self.texts.is_empty() && self.facts.is_empty() && self.vectors.is_empty() && !self.is_unproven()
+    }
+
+    /// Whether examples could not prove what they do: others are asked, or nothing is looked for.
+    pub(super) fn is_unproven(&self) -> bool {
+        !self.remotes.is_empty() || !self.prefixes.is_empty()
     }
 }
 
@@ -77,6 +84,11 @@ impl Site<'_, '_> {
     /// Keeps a check that calls out.
     pub(in crate::guard) fn keep_remote(&mut self, check: impl RemoteCheck + 'static) {
         self.checks.remotes.push(Box::new(check));
+    }
+
+    /// Keeps what is put before a request's text.
+    pub(in crate::guard) fn keep_prefix(&mut self, prefix: Prefix) {
+        self.checks.prefixes.push(prefix);
     }
 
     /// Keeps a check on the meaning of a text.

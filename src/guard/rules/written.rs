@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::guard::{
     checks::{
         Case, Code, Contains, Endpoint, EndsWith, Gibberish, JsonKeys, JsonSchema as Shape, Jwt, Language, Length, Log, Metadata,
-        Model, Parameters, Pattern, Repetition, StartsWith, Tools, Topic, Urls, ValidUrls, Webhook, Words,
+        Model, Parameters, Pattern, Prefix, Repetition, StartsWith, Tools, Topic, Urls, ValidUrls, Webhook, Words,
     },
     verdict::{Action, Gate},
 };
@@ -177,6 +177,9 @@ pub struct Match {
     /// A request without a good token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwt: Option<Jwt>,
+    /// Words of yours before those of a client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Prefix>,
     /// One kind the other way round: matches what it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not: Option<Box<Match>>,

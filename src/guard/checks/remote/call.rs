@@ -28,22 +28,15 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads an absolute URL; the error says what it lacks.
+    /// Reads an absolute URL without a user name, which no call would send.
     pub(super) fn of(url: &str) -> std::result::Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|error| format!("{error}"))?;
-        let origin = Origin::of(&uri).ok_or("it is no absolute URL with the scheme http or https")?;
-        let authority = uri.authority().ok_or("it has no host")?.as_str();
-        if authority.contains('@') {
-            return Err("it has a user name in it, which no call sends".to_owned());
-        }
-        let host = HeaderValue::from_str(authority).map_err(|error| format!("{error}"))?;
-        Ok(Self { origin, uri, host })
-    }
-
-    /// Reads the URL that stands below a key, or says what is wrong with it.
-    pub(super) fn at(site: &mut Site<'_, '_>, below: &str, url: &str) -> Option<Self> {
-        let remedy = "write it in full, such as `https://guard.example.com/check`";
-        Self::of(url).map_err(|error| site.problem(below, format!("this URL cannot be called: {error}"), remedy)).ok()
+        let read = || {
+            let uri: Uri = url.parse().ok()?;
+            let authority = uri.authority()?.as_str();
+            let host = HeaderValue::from_str(authority).ok().filter(|_| !authority.contains('@'))?;
+            Some(Self { origin: Origin::of(&uri)?, host, uri })
+        };
+        read().ok_or_else(|| format!("`{url}` is no URL that can be called, such as `https://guard.example.com/check`"))
     }
 
     /// Calls, and reads the whole answer. One that does not report success is an error.
@@ -85,19 +78,21 @@ impl Target {
 const FOREVER: Patience = Patience { head: Duration::MAX, idle: Duration::MAX };
 
 /// The headers that an author wrote for a call with a JSON body. Their values may be keys, and are not shown.
-pub(super) fn headers(site: &mut Site<'_, '_>, written: &BTreeMap<String, String>) -> HeaderMap {
+pub(super) fn headers(written: &BTreeMap<String, String>) -> std::result::Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in written {
-        let read = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(value).ok());
-        let Some((name, mut value)) = read else {
-            site.problem("/headers", format!("`{name}` is no header, or its value cannot be one"), "correct it");
-            continue;
-        };
+        let mut value =
+            HeaderValue::from_str(value).map_err(|_| format!("the value of `{name}` has characters that no header can hold"))?;
         value.set_sensitive(true);
-        headers.insert(name, value);
+        headers.insert(header(name)?, value);
     }
     headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    headers
+    Ok(headers)
+}
+
+/// The name of a header.
+pub(super) fn header(name: &str) -> std::result::Result<HeaderName, String> {
+    name.parse().map_err(|_| format!("`{name}` is no header"))
 }
 
 /// A timeout as it is written, such as `3s`.

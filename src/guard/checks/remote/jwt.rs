@@ -77,7 +77,6 @@ impl Kind for Jwt {
         if site.stands_at(Gate::Output) {
             site.problem_at("/stage", "`jwt` judges requests", "write `stage: input`");
         }
-        let keys = Target::at(site, "/jwks_url", &self.jwks_url);
         let mut duration = |key: &str, written: &str| {
             humantime::parse_duration(written).unwrap_or_else(|_| {
                 site.problem(key, format!("`{written}` is no length of time"), "write it with its unit, such as `5s` or `1d`");
@@ -88,10 +87,9 @@ impl Kind for Jwt {
         let tolerance = duration("/clock_tolerance", &self.clock_tolerance);
         let max_age = duration("/max_token_age", &self.max_token_age);
         let timeout = call::timeout(site, &self.timeout);
-        let header = site.built(self.header.parse::<HeaderName>());
-        if let Some((keys, header)) = keys.zip(header) {
-            let terms = Terms { tolerance, max_age };
-            site.keep_remote(Token { keys, header, cache, terms, timeout, on_error: self.on_error, known: Mutex::default() });
+        let terms = Terms { tolerance, max_age };
+        if let Some(token) = site.built(Token::new(&self.jwks_url, &self.header, cache, terms, timeout, self.on_error)) {
+            site.keep_remote(token);
         }
     }
 }
@@ -105,13 +103,13 @@ pub(in super::super) struct Terms {
 
 /// The token of a header.
 pub(in super::super) struct Token {
-    pub(super) keys: Target,
-    pub(super) header: HeaderName,
-    pub(super) cache: Duration,
-    pub(super) terms: Terms,
-    pub(super) timeout: Duration,
-    pub(super) on_error: OnError,
-    pub(super) known: Mutex<Option<(Instant, Arc<JwkSet>)>>,
+    keys: Target,
+    header: HeaderName,
+    cache: Duration,
+    terms: Terms,
+    timeout: Duration,
+    on_error: OnError,
+    known: Mutex<Option<(Instant, Arc<JwkSet>)>>,
 }
 
 impl std::fmt::Debug for Token {
@@ -138,6 +136,19 @@ impl Terms {
 }
 
 impl Token {
+    /// The error says which part of it cannot be used.
+    pub(in super::super) fn new(
+        jwks_url: &str,
+        header: &str,
+        cache: Duration,
+        terms: Terms,
+        timeout: Duration,
+        on_error: OnError,
+    ) -> std::result::Result<Self, String> {
+        let (keys, header) = (Target::of(jwks_url)?, call::header(header)?);
+        Ok(Self { keys, header, cache, terms, timeout, on_error, known: Mutex::default() })
+    }
+
     async fn is_good(&self, client: &Client, headers: &HeaderMap) -> Result<bool> {
         let Some(token) = headers.get(&self.header).and_then(|value| value.to_str().ok()) else { return Ok(false) };
         let token =

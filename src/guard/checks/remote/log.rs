@@ -30,10 +30,9 @@ pub struct Log {
 
 impl Kind for Log {
     fn build(&self, site: &mut Site<'_, '_>) {
-        let target = Target::at(site, "/url", &self.url);
-        let (headers, timeout) = (call::headers(site, &self.headers), call::timeout(site, &self.timeout));
-        if let Some(target) = target {
-            site.keep_remote(Sink { target, headers, timeout });
+        let timeout = call::timeout(site, &self.timeout);
+        if let Some(sink) = site.built(Sink::new(&self.url, &self.headers, timeout)) {
+            site.keep_remote(sink);
         }
     }
 }
@@ -41,9 +40,16 @@ impl Kind for Log {
 /// Where copies go.
 #[derive(Debug)]
 pub(in super::super) struct Sink {
-    pub(super) target: Target,
-    pub(super) headers: HeaderMap,
-    pub(super) timeout: Duration,
+    target: Target,
+    headers: HeaderMap,
+    timeout: Duration,
+}
+
+impl Sink {
+    /// The error says which part of it cannot be used.
+    pub(in super::super) fn new(url: &str, headers: &BTreeMap<String, String>, timeout: Duration) -> Result<Self, String> {
+        Ok(Self { target: Target::of(url)?, headers: call::headers(headers)?, timeout })
+    }
 }
 
 impl RemoteCheck for Sink {

@@ -25,6 +25,11 @@ pub use log::Log;
 pub use valid_urls::ValidUrls;
 pub use webhook::Webhook;
 
+pub(super) use jwt::{Terms, Token};
+pub(super) use log::Sink;
+pub(super) use valid_urls::Follow;
+pub(super) use webhook::Hook;
+
 /// A check that calls out. Its rule cannot replace; it may itself say what takes a body's place.
 pub trait RemoteCheck: Send + Sync + fmt::Debug {
     /// Asks about a request, or about a whole answer.

@@ -42,17 +42,9 @@ pub struct Webhook {
 
 impl Kind for Webhook {
     fn build(&self, site: &mut Site<'_, '_>) {
-        let target = Target::at(site, "/url", &self.url);
-        let (headers, timeout) = (call::headers(site, &self.headers), call::timeout(site, &self.timeout));
-        let mut forward = Vec::new();
-        for (n, name) in self.forward_headers.iter().enumerate() {
-            match name.parse() {
-                Ok(name) => forward.push(name),
-                Err(_) => site.problem(&format!("/forward_headers/{n}"), format!("`{name}` is no header"), "correct its name"),
-            }
-        }
-        if let Some(target) = target {
-            site.keep_remote(Hook { target, headers, forward, timeout, on_error: self.on_error });
+        let timeout = call::timeout(site, &self.timeout);
+        if let Some(hook) = site.built(Hook::new(&self.url, &self.headers, &self.forward_headers, timeout, self.on_error)) {
+            site.keep_remote(hook);
         }
     }
 }
@@ -60,11 +52,11 @@ impl Kind for Webhook {
 /// A webhook that can be called.
 #[derive(Debug)]
 pub(in super::super) struct Hook {
-    pub(super) target: Target,
-    pub(super) headers: HeaderMap,
-    pub(super) forward: Vec<HeaderName>,
-    pub(super) timeout: Duration,
-    pub(super) on_error: OnError,
+    target: Target,
+    headers: HeaderMap,
+    forward: Vec<HeaderName>,
+    timeout: Duration,
+    on_error: OnError,
 }
 
 /// What a webhook says.
@@ -88,6 +80,18 @@ struct Transformation {
 }
 
 impl Hook {
+    /// The error says which part of it cannot be used.
+    pub(in super::super) fn new(
+        url: &str,
+        headers: &BTreeMap<String, String>,
+        forward: &[String],
+        timeout: Duration,
+        on_error: OnError,
+    ) -> std::result::Result<Self, String> {
+        let forward = forward.iter().map(|name| call::header(name)).collect::<std::result::Result<_, _>>()?;
+        Ok(Self { target: Target::of(url)?, headers: call::headers(headers)?, forward, timeout, on_error })
+    }
+
     async fn call(&self, client: &Client, question: &Question<'_>) -> Result<Answer> {
         let mut headers = self.headers.clone();
         for name in &self.forward {
