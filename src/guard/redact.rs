@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 use super::{
-    rules::{Finding, RuleSet},
+    rules::{Finding, Rule, RuleSet},
     verdict::{Action, Block, Gate},
 };
 use crate::{exchange::RuleNote, wire::Text};
@@ -27,6 +27,7 @@ pub(super) fn decide<'t>(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings
         let action = place.map_or(rule.written().action, |place| rule.action_on(texts[place.text].role));
         let note = RuleNote { rule: rule.id().to_owned(), action: action.as_str() };
         if !outcome.notes.contains(&note) {
+            explain(rule, place.map(|place| &*texts[place.text].text));
             outcome.notes.push(note);
         }
         match action {
@@ -44,6 +45,13 @@ pub(super) fn decide<'t>(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings
     }
     outcome.edits = replaced.into_iter().map(|(n, spans)| edit(&texts[n], spans)).collect();
     outcome
+}
+
+/// Tells the log why a rule matched, where that can be told without the text.
+fn explain(rule: &Rule, text: Option<&str>) {
+    for reason in text.into_iter().flat_map(|text| rule.reasons(text)) {
+        tracing::info!(rule = rule.id(), reason, "A rule matched.");
+    }
 }
 
 fn edit<'t>(text: &Text<'_>, spans: Vec<(Range<usize>, &str)>) -> (Range<usize>, Cow<'t, str>) {

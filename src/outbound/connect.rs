@@ -63,7 +63,7 @@ impl Connector {
         let found = lookup_host((origin.host.as_str(), origin.port)).await;
         let addresses: Vec<_> = found.map_err(|cause| unreachable(origin, cause))?.collect();
         for address in &addresses {
-            if let Some(reason) = refusal(address.ip(), &self.settings) {
+            if let Some(reason) = refusal(address.ip(), origin.foreign, &self.settings) {
                 let message = format!("The upstream {origin} may not be called at {}: {reason}.", address.ip());
                 return Err(Error::new(Kind::ForbiddenAddress, message));
             }

@@ -1,6 +1,8 @@
 //! Rule files: as written, compiled, and together as the set that the gates use.
 
 mod compile;
+#[cfg(test)]
+mod kinds;
 mod pack;
 mod set;
 mod site;

@@ -39,9 +39,14 @@ impl Target {
         read().ok_or_else(|| format!("`{url}` is no URL that can be called, such as `https://guard.example.com/check`"))
     }
 
+    /// Reads a URL that a model or a client has written.
+    pub(super) fn of_a_stranger(url: &str) -> std::result::Result<Self, String> {
+        Self::of(url).map(|target| Self { origin: target.origin.named_by_a_stranger(), ..target })
+    }
+
     /// Calls, and reads the whole answer. One that does not report success is an error.
     pub(super) async fn call(&self, client: &Client, method: Method, headers: HeaderMap, body: Bytes) -> Result<Bytes> {
-        let response = client.send(&self.origin, self.request(method, headers, body)?, FOREVER).await?;
+        let response = client.send(&self.origin, self.request(method, headers, body)?, LONG).await?;
         let status = response.status();
         if !status.is_success() {
             return Err(Error::new(Kind::UpstreamError, format!("{} answered with status {}.", self.origin, status.as_u16())));
@@ -54,7 +59,7 @@ impl Target {
     /// Calls, and reports the status alone.
     pub(super) async fn knock(&self, client: &Client) -> Result<http::StatusCode> {
         let request = self.request(Method::HEAD, HeaderMap::new(), Bytes::new())?;
-        Ok(client.send(&self.origin, request, FOREVER).await?.status())
+        Ok(client.send(&self.origin, request, LONG).await?.status())
     }
 
     /// Whether its host has an address that may be called.
@@ -75,7 +80,7 @@ impl Target {
 }
 
 /// Who asks sets the limit for the whole call.
-const FOREVER: Patience = Patience { head: Duration::MAX, idle: Duration::MAX };
+const LONG: Patience = Patience { head: Duration::from_hours(1), idle: Duration::from_hours(1) };
 
 /// The headers that an author wrote for a call with a JSON body. Their values may be keys, and are not shown.
 pub(super) fn headers(written: &BTreeMap<String, String>) -> std::result::Result<HeaderMap, String> {

@@ -19,7 +19,8 @@ use crate::{
 /// Links of one answer that are followed; what comes after them is not looked at.
 const MAX_LINKS: usize = 16;
 
-/// Matches an answer with a link that leads nowhere: its host has no address, or does not answer HEAD with success or a redirect.
+/// Matches an answer with a link that leads nowhere: its host has no address, or does not answer HEAD with success or a redirect. This machine and private
+/// addresses are nowhere, unless `upstream.allow_private_addresses` is set.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ValidUrls {
@@ -70,7 +71,7 @@ impl Follow {
     }
 
     async fn leads_somewhere(&self, client: &Client, link: &str) -> bool {
-        let Ok(target) = Target::of(link) else { return false };
+        let Ok(target) = Target::of_a_stranger(link) else { return false };
         let knock = async {
             if self.only_dns {
                 return target.resolves(client).await;
