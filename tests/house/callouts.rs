@@ -139,7 +139,7 @@ async fn a_webhook_may_change_the_request_and_no_change_is_lost() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(
         (upstream_text(&upstream).as_str(), answer.header("x-lockgate-rules")),
-        ("Hi one two", "ask=replace,ask-too=replace")
+        ("Hi one two", "ask=replace, ask-too=replace")
     );
     assert_eq!((one.calls(), two.calls()), (1, 2), "whoever was overtaken is asked once more");
 }
