@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap, path::Path};
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 
 use super::EmbedError;
 
@@ -91,5 +91,5 @@ struct Tokenizer {
 
 #[derive(Deserialize)]
 struct Vocabulary {
-    vocab: HashMap<String, IgnoredAny>,
+    vocab: HashMap<String, u32>,
 }

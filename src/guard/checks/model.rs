@@ -78,13 +78,13 @@ mod tests {
             ("team".to_owned(), [("ml".to_owned(), list(&["lab-*"]))].into()),
         ];
         let model = Model { allow: list(&["small"]), by_metadata: by_metadata.into(), ..Model::default() };
-        let cases: [(&str, &[(&str, &str)], bool); 6] = [
-            ("small", &[], false),
-            ("large", &[], true),
-            ("large", &[("tier", "gold")], false),
-            ("small", &[("tier", "gold")], true),
-            ("lab-1", &[("tier", "gold"), ("team", "ml")], false),
-            ("small", &[("tier", "tin")], false),
+        let cases = [
+            ("small", vec![], false),
+            ("large", vec![], true),
+            ("large", vec![("tier", "gold")], false),
+            ("small", vec![("tier", "gold")], true),
+            ("lab-1", vec![("tier", "gold"), ("team", "ml")], false),
+            ("small", vec![("tier", "tin")], false),
         ];
         for (name, metadata, matches) in cases {
             let request = asking(&format!(r#"{{"model":"{name}","messages":[]}}"#));

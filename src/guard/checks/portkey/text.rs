@@ -50,9 +50,9 @@ pub(super) fn character_count(parameters: &Parameters<'_>) -> Result {
     bounded(Measure::Utf16, ["minCharacters", "maxCharacters"], parameters)
 }
 
-pub(super) fn not_null(parameters: &Parameters<'_>) -> Result {
+pub(super) fn not_null(parameters: &Parameters<'_>) -> Translated {
     let bound = Bound { of: Measure::Characters, min: Some(1), max: None };
-    Ok(fails_on(Whole(Bounds(vec![bound])), parameters))
+    fails_on(Whole(Bounds(vec![bound])), parameters)
 }
 
 fn bounded(of: Measure, [min, max]: [&str; 2], parameters: &Parameters<'_>) -> Result {
@@ -89,12 +89,12 @@ pub(super) fn contains_code(parameters: &Parameters<'_>) -> Result {
     Ok(demands(Code { allow: Vec::new(), deny: vec![language] }, parameters))
 }
 
-pub(super) fn all_upper_case(parameters: &Parameters<'_>) -> Result {
-    Ok(demands(Whole(Case { all: LetterCase::Upper, min_letters: 0 }), parameters))
+pub(super) fn all_upper_case(parameters: &Parameters<'_>) -> Translated {
+    demands(Whole(Case { all: LetterCase::Upper, min_letters: 0 }), parameters)
 }
 
-pub(super) fn all_lower_case(parameters: &Parameters<'_>) -> Result {
-    Ok(demands(Whole(Case { all: LetterCase::Lower, min_letters: 0 }), parameters))
+pub(super) fn all_lower_case(parameters: &Parameters<'_>) -> Translated {
+    demands(Whole(Case { all: LetterCase::Lower, min_letters: 0 }), parameters)
 }
 
 pub(super) fn ends_with(parameters: &Parameters<'_>) -> Result {
@@ -113,8 +113,8 @@ pub(super) fn language(parameters: &Parameters<'_>) -> Result {
     Ok(Translated::Text(Box::new(Whole(Detected::new(&allow, &deny, enough_letters())))))
 }
 
-pub(super) fn gibberish(parameters: &Parameters<'_>) -> Result {
-    Ok(fails_on(Whole(Gibberish::default()), parameters))
+pub(super) fn gibberish(parameters: &Parameters<'_>) -> Translated {
+    fails_on(Whole(Gibberish::default()), parameters)
 }
 
 pub(super) fn regex_replace(parameters: &Parameters<'_>) -> Result {

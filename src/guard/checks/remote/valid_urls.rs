@@ -14,6 +14,7 @@ use super::{
 use crate::{
     guard::{rules::Site, verdict::Gate},
     outbound::Client,
+    wire::response::Response,
 };
 
 /// Links of one answer that are followed; what comes after them is not looked at.
@@ -60,7 +61,7 @@ pub(in super::super) struct Follow {
 
 impl Follow {
     async fn leads_nowhere(&self, client: &Client, question: &Question<'_>) -> bool {
-        let texts = question.response.map_or_else(|| question.request.texts(), |response| response.texts());
+        let texts = question.response.map_or_else(|| question.request.texts(), Response::texts);
         let found: BTreeSet<String> =
             texts.iter().flat_map(|text| links(&text.text)).map(|link| link.text.to_owned()).take(MAX_LINKS).collect();
         if found.is_empty() {
