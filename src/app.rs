@@ -23,7 +23,7 @@ use crate::{
     demo,
     diagnostics::Report,
     embed::{self, Bundled, EmbedError, EngineChoice, Fingerprint, Worker},
-    guard::{Rules, rules},
+    guard::{Callouts, Rules, rules},
     ingress::{self, Bounds, Listener, Service, Workers, serve},
     ledger::Savings,
     outbound::Client,
@@ -119,7 +119,8 @@ impl App {
         };
         let mut outbound = config.outbound;
         outbound.allow_loopback |= demo.is_some();
-        let mut router = Router::new(&route, Client::new(&outbound)).ok_or_else(|| {
+        let client = Client::new(&outbound);
+        let mut router = Router::new(&route, client.clone()).ok_or_else(|| {
             StartError::Upstream(
                 "`upstream.url` has no host, or `upstream.api_key` has characters that no header can hold".to_owned(),
             )
@@ -150,6 +151,7 @@ impl App {
         let pipeline = Pipeline {
             access: Access::new(&config.access, secret),
             rules,
+            callouts: Callouts::new(client),
             cache: cache.clone(),
             flights: Flights::default(),
             router,

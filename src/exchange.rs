@@ -1,6 +1,7 @@
 //! What travels with one request: ids, tenant, timings, and the notes that become headers, log line and metrics.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::Arc,
     time::{Duration, Instant},
@@ -161,6 +162,8 @@ pub struct Exchange {
     pub tenant: Tenant,
     /// What the configuration calls the tenant, where it has a name.
     pub tenant_name: Option<Arc<str>>,
+    /// What the client says of the request, by key.
+    pub metadata: Arc<BTreeMap<String, String>>,
     /// When its head had been read.
     pub started: Instant,
     /// What the cache did.
@@ -194,6 +197,7 @@ impl Exchange {
             trace_id,
             tenant,
             tenant_name: None,
+            metadata: Arc::default(),
             started: clock::now(),
             cache: CacheStatus::Disabled,
             bypass: None,

@@ -53,9 +53,11 @@ impl InputGate {
         if let Some(field) = request.tokens().filter(|_| !set.rules().is_empty()) {
             self.pass_unread(field, exchange)?;
         }
+        let (request, notes) = set.amended(request)?;
+        exchange.note_rules(notes);
         let texts = request.texts();
         let mut findings = set.scan(&texts);
-        findings.extend(set.scan_facts(&Facts { request: &request }));
+        findings.extend(set.scan_facts(&Facts { request: &request, metadata: &exchange.metadata }));
         let mut stand_ins = StandIns::new(Gate::Input, self.key, exchange.tenant);
         let outcome = decide(Gate::Input, set, &texts, &findings, &mut stand_ins);
         outcome.note(exchange);

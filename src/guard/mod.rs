@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 mod arguments;
 pub mod authoring;
+mod callouts;
 pub mod checks;
 mod gates;
 mod input;
@@ -20,6 +21,7 @@ pub mod rules;
 mod stream;
 pub mod verdict;
 
+pub use callouts::Callouts;
 pub use gates::{Gates, Rules};
 pub use input::{InputGate, Screening};
 pub use output::{Clearing, OutputGate};

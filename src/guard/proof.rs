@@ -53,6 +53,12 @@ impl Cleared {
         &self.body
     }
 
+    /// The same answer after somebody who was asked has had a say: its body then, and what was noted beside.
+    pub(super) fn amended(mut self, body: Bytes, notes: Vec<RuleNote>) -> Self {
+        self.notes.extend(notes);
+        Self { body, ..self }
+    }
+
     /// The form in which it may be kept.
     pub fn into_stored(self) -> Stored {
         Stored { body: self.body, rules: self.rules, notes: self.notes }

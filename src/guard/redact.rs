@@ -12,7 +12,7 @@ use super::{
     arguments,
     placeholder::placeholders,
     replace::{Cover, Replacement, StandIns},
-    rules::{Finding, RuleSet},
+    rules::{Finding, Rule, RuleSet},
     verdict::{Action, Block, Gate, Mode},
 };
 use crate::{
@@ -56,7 +56,9 @@ pub(super) fn decide(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings: &[
             continue;
         }
         let action = finding.place.as_ref().map_or(rule.written().action, |place| rule.action_on(texts[place.text].role));
-        done.insert((finding.rule, action));
+        if done.insert((finding.rule, action)) {
+            explain(rule, finding.place.as_ref().map(|place| &*texts[place.text].text));
+        }
         match (action, &finding.place) {
             (Action::Block, _) if enforced => refusing.push((finding.rule, None)),
             (Action::Replace, Some(place)) if enforced => {
@@ -77,6 +79,13 @@ pub(super) fn decide(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings: &[
         failures: failed.into_iter().map(|(rule, failure)| set.failed(rule, failure)).collect(),
         block: strictest.map(|(rule, failure)| set.rules()[rule].block(gate, failure)),
         edits: claims.into_iter().filter_map(|(n, claims)| edit(&texts[n], claims, stand_ins)).collect(),
+    }
+}
+
+/// Tells the log why a rule matched, where that can be told without the text.
+fn explain(rule: &Rule, text: Option<&str>) {
+    for reason in text.into_iter().flat_map(|text| rule.reasons(text)) {
+        tracing::info!(rule = rule.id(), reason, "A rule matched.");
     }
 }
 

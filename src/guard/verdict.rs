@@ -116,6 +116,8 @@ pub enum Failure {
     Budget,
     /// What may be a match is longer than its `max_span`.
     Span,
+    /// Whom it asks did not answer, or not in time, or made no sense.
+    Away,
 }
 
 impl Failure {
@@ -124,6 +126,7 @@ impl Failure {
         match self {
             Self::Budget => "budget",
             Self::Span => "span",
+            Self::Away => "away",
         }
     }
 
@@ -132,6 +135,7 @@ impl Failure {
         match self {
             Self::Budget => "took longer than its budget",
             Self::Span => "met a text that is longer than its `max_span`",
+            Self::Away => "had no answer from whom it asks",
         }
     }
 }

@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 
 use super::{
     Settings, body,
-    headers::{self, profiles, trace_id, wish},
+    headers::{self, metadata, profiles, trace_id, wish},
     host,
     path::{self, Target},
 };
@@ -74,6 +74,7 @@ impl Service {
     ) -> Result<Response<Body>> {
         let (parts, incoming) = request.into_parts();
         let (wish, profiles) = (wish(&parts.headers)?, profiles(&parts.headers)?);
+        exchange.metadata = Arc::new(metadata(&parts.headers)?);
         let bytes = body::json(&parts.headers, incoming, &self.settings).await?;
         let request = WireRequest::decode(endpoint, bytes)?;
         let form = Form::of(&request);

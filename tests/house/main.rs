@@ -22,6 +22,7 @@ mod upstream;
 
 mod cache;
 mod cache_operations;
+mod callouts;
 mod connections;
 mod demo;
 mod endpoints;

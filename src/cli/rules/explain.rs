@@ -46,7 +46,7 @@ fn told(entry: &Entry, settings: &Settings) -> String {
     for (name, style, examples) in [("match", BAD, &written.examples.matching), ("pass", GOOD, &written.examples.pass)] {
         let name = page.styled(style, &format!("{name:6}"));
         for example in examples {
-            let line = example.split_whitespace().collect::<Vec<_>>().join(" ");
+            let line = example.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
             page.line(&format!("{name}  {}", safe(&line)));
         }
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     diagnostics::Document,
-    guard::rules::{Rule, variant},
+    guard::rules::{Rule, variant, written::Example},
 };
 
 /// Keys whose value is no part of what is matched: keywords only say where to look first.
@@ -166,7 +166,15 @@ impl Probe<'_> {
 
     fn finds(&self, rule: &Rule) -> Vec<Vec<Range<usize>>> {
         let examples = &self.rule.written().examples;
-        examples.matching.iter().chain(&examples.pass).map(|text| rule.find(text)).collect()
+        examples.matching.iter().chain(&examples.pass).map(|example| found(rule, example)).collect()
+    }
+}
+
+/// What a rule finds in an example: of a request, whether it matches.
+fn found(rule: &Rule, example: &Example) -> Vec<Range<usize>> {
+    match example.text() {
+        Some(text) => rule.find(text),
+        None => rule.matches(example).is_ok_and(|matches| matches).then_some(0..0).into_iter().collect(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         Override, Replacement, Settings,
         rules::{
             Rule, RuleSet, open,
-            written::{RoleName, Stage},
+            written::{Example, RoleName, Stage},
         },
         verdict::{Action, Gate},
     },
@@ -130,7 +130,7 @@ impl Linter<'_> {
             let seen = Text::alone(role_of(rule), text);
             !rule.find(text).is_empty() && set.scan(std::slice::from_ref(&seen)).is_empty()
         };
-        let examples = rule.written().examples.matching.iter().cloned();
+        let examples = rule.written().examples.matching.iter().filter_map(Example::text).map(str::to_owned);
         let missed = examples.chain(patterns(rule).iter().flat_map(|pattern| samples(pattern))).find(|text| asleep(text));
         if let Some(text) = missed {
             let message = format!("{text:?} is a match and has none of the `keywords`, so that it is never looked for");
@@ -145,7 +145,7 @@ impl Linter<'_> {
                 && gates(&other.rule).iter().any(|gate| gates(&entry.rule).contains(gate))
                 && !other.rule.needs_whole_answer()
         };
-        let finds_all = |other: &&Entry| examples.iter().all(|text| !other.rule.find(text).is_empty());
+        let finds_all = |other: &&Entry| examples.iter().all(|example| other.rule.matches(example).is_ok_and(|matches| matches));
         let other = self.entries.iter().filter(same_place).find(finds_all).map(|other| other.rule.id().to_owned());
         if let Some(other) = other {
             let message = format!("`{other}` finds something in every match example of this rule");

@@ -1,6 +1,6 @@
 //! From a rule as written to a rule that runs, with every problem of the file at once.
 
-use std::{path::Path, sync::atomic::AtomicU64, time::Duration};
+use std::{mem, path::Path, sync::atomic::AtomicU64, time::Duration};
 
 use bytesize::ByteSize;
 use http::StatusCode;
@@ -9,12 +9,12 @@ use regex::Regex;
 use super::{
     set::Rule,
     site::{Checks, Site},
-    written::{Exceptions, Mask, Match, Maturity, Placeholder, Replace, Written},
+    written::{Example, Examples, Exceptions, Mask, Match, Maturity, Placeholder, Replace, Written},
 };
 use crate::{
     diagnostics::{Document, Problem, Report, Source},
     guard::{
-        checks::{Kind, Reach},
+        checks::{Kind, NoFact, NoText, Reach, Whole},
         replace::Replacement,
         verdict::{Action, Refusal},
     },
@@ -31,7 +31,7 @@ pub(in crate::guard) struct Opened {
 }
 
 /// An example that its rule belies.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::guard) struct Unproven {
     /// Where it stands, as a JSON pointer.
     pub(in crate::guard) pointer: String,
@@ -60,7 +60,7 @@ pub fn compile(id: &str, source: Source) -> Result<Rule, Report> {
 pub(in crate::guard) fn open(id: &str, source: Source) -> Result<Opened, Report> {
     let document = Document::parse(source)?;
     let reading = document.read::<Written>();
-    let mut compiler = Compiler { document: &document, problems: reading.problems, checks: Checks::default() };
+    let mut compiler = Compiler::new(&document, reading.problems);
     let rule = reading.value.and_then(|written| compiler.rule(id, written));
     let problems = compiler.problems;
     Ok(Opened { document, rule, problems })
@@ -68,23 +68,38 @@ pub(in crate::guard) fn open(id: &str, source: Source) -> Result<Opened, Report>
 
 /// A rule of this file with something else written in it; `None` if that cannot be built.
 pub(in crate::guard) fn variant(document: &Document, id: &str, written: Written) -> Option<Rule> {
-    Compiler { document, problems: Vec::new(), checks: Checks::default() }.rule(id, written)
+    Compiler::new(document, Vec::new()).rule(id, written)
 }
 
 /// A rule that does not do what its own examples say is a mistake in the one or the other.
 pub(in crate::guard) fn unproven(rule: &Rule) -> Vec<Unproven> {
-    let examples = &rule.written.examples;
-    let missed = examples.matching.iter().enumerate().filter(|(_, text)| rule.find(text).is_empty()).map(|(n, text)| Unproven {
-        pointer: format!("/examples/match/{n}"),
-        message: format!("the rule does not match this example ({} characters)", text.chars().count()),
-        remedy: "widen `match`, narrow `exceptions`, or move the text to `pass`",
-    });
-    let caught = examples.pass.iter().enumerate().filter(|(_, text)| !rule.find(text).is_empty()).map(|(n, _)| Unproven {
-        pointer: format!("/examples/pass/{n}"),
-        message: "the rule matches this example, which it should let pass".to_owned(),
-        remedy: "narrow `match`, add to `exceptions`, or move the text to `match`",
-    });
-    missed.chain(caught).collect()
+    let Examples { matching, pass } = &rule.written.examples;
+    if rule.checks.is_unproven() {
+        return Vec::new();
+    }
+    let of = |name: &'static str, examples: &[Example], wanted| {
+        let tried = |(n, example): (usize, &Example)| tried(rule, example, format!("/examples/{name}/{n}"), wanted);
+        examples.iter().enumerate().filter_map(tried).collect::<Vec<_>>()
+    };
+    [of("match", matching, true), of("pass", pass, false)].concat()
+}
+
+/// What is wrong with an example that is wanted to match, or not to.
+fn tried(rule: &Rule, example: &Example, pointer: String, wanted: bool) -> Option<Unproven> {
+    let (pointer, message, remedy) = match (rule.matches(example), wanted) {
+        (Ok(matches), _) if matches == wanted => return None,
+        (Ok(_), true) => {
+            let size = example.text().map(|text| format!(" ({} characters)", text.chars().count())).unwrap_or_default();
+            let message = format!("the rule does not match this example{size}");
+            (pointer, message, "widen `match`, narrow `exceptions`, or move the example to `pass`")
+        }
+        (Ok(_), false) => {
+            let message = "the rule matches this example, which it should let pass".to_owned();
+            (pointer, message, "narrow `match`, add to `exceptions`, or move the example to `match`")
+        }
+        (Err(error), _) => (format!("{pointer}/request"), error.told(), "write a request as a client sends it"),
+    };
+    Some(Unproven { pointer, message, remedy })
 }
 
 /// A rule's id is its file's stem, and it ends up in headers, metrics and the configuration.
@@ -122,9 +137,15 @@ struct Compiler<'d> {
     document: &'d Document,
     problems: Vec<Problem>,
     checks: Checks,
+    /// The key under which kinds are now built: `/match`, or below it.
+    below: String,
 }
 
-impl Compiler<'_> {
+impl<'d> Compiler<'d> {
+    fn new(document: &'d Document, problems: Vec<Problem>) -> Self {
+        Self { document, problems, checks: Checks::default(), below: "/match".to_owned() }
+    }
+
     fn rule(&mut self, id: &str, written: Written) -> Option<Rule> {
         // What could not be read is not what was left out.
         let read = self.problems.is_empty();
@@ -141,7 +162,7 @@ impl Compiler<'_> {
         if !self.problems.is_empty() {
             return None;
         }
-        let (id, checks) = (id.to_owned(), std::mem::take(&mut self.checks));
+        let (id, checks) = (id.to_owned(), mem::take(&mut self.checks));
         let (stands, hits) = (written.maturity == Maturity::Stable, AtomicU64::default());
         Some(Rule { id, group: None, stands, checks, exceptions, replacement, refusal, budget, max_span, written, hits })
     }
@@ -160,8 +181,14 @@ impl Compiler<'_> {
                 self.problem(&format!("/{key}"), message, format!("write `action: {}`, or remove it", action.as_str()));
             }
         }
-        let Checks { texts, facts, vectors } = &self.checks;
-        let placeless = !facts.is_empty() || !vectors.is_empty() || texts.iter().any(|check| check.reach() == Reach::Whole);
+        if !replaces && !self.checks.prefixes.is_empty() {
+            self.problem("/action", "`prefix` has no effect: the action is not `replace`", "write `action: replace`");
+        }
+        let Checks { texts, facts, vectors, remotes, .. } = &self.checks;
+        let placeless = !facts.is_empty()
+            || !remotes.is_empty()
+            || !vectors.is_empty()
+            || texts.iter().any(|check| check.reach() == Reach::Whole);
         if replaces && placeless {
             self.problem(
                 "/action",
@@ -248,14 +275,8 @@ impl Compiler<'_> {
         size.unwrap_or(MAX_SPAN)
     }
 
-    /// One line for each kind of match.
     fn matches(&mut self, written: &Written) {
-        let Match { patterns, words, topic, json_schema, length } = &written.matching;
-        self.kind(written, "patterns", Some(patterns));
-        self.kind(written, "words", Some(words));
-        self.kind(written, "topic", topic.as_ref());
-        self.kind(written, "json_schema", json_schema.as_ref());
-        self.kind(written, "length", length.as_ref());
+        self.kinds(written, &written.matching);
         if self.checks.is_empty() && self.problems.is_empty() {
             self.problem(
                 "/match",
@@ -265,14 +286,71 @@ impl Compiler<'_> {
         }
     }
 
+    /// One line for each kind of match.
+    fn kinds(&mut self, written: &Written, matching: &Match) {
+        let Match { patterns, words, topic, json_schema, length, contains, starts_with, ends_with, .. } = matching;
+        let Match { json_keys, case, repetition, gibberish, language, code, urls, .. } = matching;
+        let Match { model, metadata, endpoint, parameters, tools, webhook, log, valid_urls, jwt, prefix, not, .. } = matching;
+        self.kind(written, "patterns", Some(patterns));
+        self.kind(written, "words", Some(words));
+        self.kind(written, "topic", topic.as_ref());
+        self.kind(written, "json_schema", json_schema.as_ref());
+        self.kind(written, "json_keys", json_keys.as_ref());
+        self.kind(written, "length", length.as_ref());
+        self.kind(written, "contains", contains.as_ref());
+        self.kind(written, "starts_with", starts_with.as_ref());
+        self.kind(written, "ends_with", ends_with.as_ref());
+        self.kind(written, "case", case.as_ref());
+        self.kind(written, "repetition", repetition.as_ref());
+        self.kind(written, "gibberish", gibberish.as_ref());
+        self.kind(written, "language", language.as_ref());
+        self.kind(written, "code", code.as_ref());
+        self.kind(written, "urls", urls.as_ref());
+        self.kind(written, "model", model.as_ref());
+        self.kind(written, "metadata", metadata.as_ref());
+        self.kind(written, "endpoint", endpoint.as_ref());
+        self.kind(written, "parameters", parameters.as_ref());
+        self.kind(written, "tools", tools.as_ref());
+        self.kind(written, "webhook", webhook.as_ref());
+        self.kind(written, "log", log.as_ref());
+        self.kind(written, "valid_urls", valid_urls.as_ref());
+        self.kind(written, "jwt", jwt.as_ref());
+        self.kind(written, "prefix", prefix.as_ref());
+        if let Some(not) = not {
+            self.not(written, not);
+        }
+    }
+
+    /// The kinds under `not` are built like others, and what they come to is turned round.
+    fn not(&mut self, written: &Written, matching: &Match) {
+        let outer = mem::take(&mut self.checks);
+        let above = self.below.len();
+        self.below.push_str("/not");
+        self.kinds(written, matching);
+        let Checks { texts, facts, .. } = mem::replace(&mut self.checks, outer);
+        if texts.is_empty() == facts.is_empty() && self.problems.is_empty() {
+            let place = self.below.clone();
+            let remedy = "write one kind that does not call out, and a rule of its own for another";
+            self.problem(&place, "`not` takes one kind, and none that calls out", remedy);
+        }
+        self.below.truncate(above);
+        if !texts.is_empty() {
+            self.checks.texts.push(Box::new(Whole(NoText(texts))));
+        }
+        if !facts.is_empty() {
+            self.checks.facts.push(Box::new(NoFact(facts)));
+        }
+    }
+
     fn kind(&mut self, written: &Written, key: &str, kind: Option<&impl Kind>) {
         if let Some(kind) = kind {
-            kind.build(&mut self.site(written, format!("/match/{key}")));
+            let pointer = format!("{}/{key}", self.below);
+            kind.build(&mut self.site(written, pointer));
         }
     }
 
     fn site(&mut self, written: &Written, pointer: String) -> Site<'_, '_> {
-        let Self { document, checks, problems } = self;
+        let Self { document, checks, problems, .. } = self;
         Site { document, stage: written.stage, pointer, checks, problems }
     }
 
@@ -285,6 +363,9 @@ impl Compiler<'_> {
     }
 
     fn examples(&mut self, written: &Written) {
+        if self.checks.is_unproven() {
+            return;
+        }
         for (name, list) in [("match", &written.examples.matching), ("pass", &written.examples.pass)] {
             if list.is_empty() {
                 let message = format!("the rule has no `{name}` example, so nothing shows that it works");

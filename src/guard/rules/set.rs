@@ -16,17 +16,17 @@ use regex::Regex;
 use super::{
     scanner::Scanner,
     site::Checks,
-    written::{LookAt, Messages, RoleName, Written},
+    written::{Example, LookAt, Messages, RoleName, Written},
 };
 use crate::{
-    clock,
+    clock, error,
     exchange::{RuleFailure, RuleNote},
     guard::{
-        checks::{Facts, Reach},
+        checks::{Facts, Reach, RemoteCheck},
         replace::Replacement,
         verdict::{Action, Block, Failure, Gate, Mode, OnError, Refusal},
     },
-    wire::{Role, Text},
+    wire::{Request, Role, Text},
 };
 
 /// A compiled rule.
@@ -98,7 +98,7 @@ impl Rule {
 
     /// Whether the rule can only judge a whole answer.
     pub fn needs_whole_answer(&self) -> bool {
-        self.checks.texts.iter().any(|check| check.reach() == Reach::Whole)
+        !self.checks.remotes.is_empty() || self.checks.texts.iter().any(|check| check.reach() == Reach::Whole)
     }
 
     /// Where the rule matches a text, exceptions taken out: what its examples are held to.
@@ -107,6 +107,28 @@ impl Rule {
         self.checks.texts.iter().for_each(|check| check.find(text, &mut found));
         self.drop_exceptions(text, &mut found);
         found
+    }
+
+    /// Whether the rule matches an example: a text, or a request. Fails if the request cannot be read.
+    pub fn matches(&self, example: &Example) -> error::Result<bool> {
+        let call = match example {
+            Example::Text(text) => return Ok(!self.find(text).is_empty()),
+            Example::Call(call) => call,
+        };
+        let request = call.decoded()?;
+        let facts = Facts { request: &request, metadata: &call.metadata };
+        let texts = request.texts();
+        let judged = |text: &Text<'_>| self.looks_at(text) && !self.find(&text.text).is_empty();
+        Ok(self.matches_facts(&facts) || texts.iter().any(judged))
+    }
+
+    /// Why it matches a text, where the place of the match does not tell; without a word of the text.
+    pub fn reasons(&self, text: &str) -> impl Iterator<Item = String> {
+        self.checks.reasons.iter().filter_map(|reason| reason.reason(text))
+    }
+
+    fn matches_facts(&self, facts: &Facts<'_>) -> bool {
+        self.checks.facts.iter().any(|check| check.matches(facts))
     }
 
     /// Counts a request or an answer that it matched in.
@@ -159,6 +181,14 @@ pub struct Place {
     pub text: usize,
     /// Where in it, in bytes.
     pub span: Range<usize>,
+}
+
+/// A check that calls out, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::guard) struct Remote<'s> {
+    /// Index of the rule in the set.
+    pub(in crate::guard) rule: usize,
+    pub(in crate::guard) check: &'s dyn RemoteCheck,
 }
 
 /// The active rules of one gate: a selection of all that were compiled for it.
@@ -270,9 +300,28 @@ impl RuleSet {
 
     /// The rules that match what of a request is not text.
     pub fn scan_facts(&self, facts: &Facts<'_>) -> impl Iterator<Item = Finding> {
-        let matches = |rule: &Rule| rule.checks.facts.iter().any(|check| check.matches(facts));
-        let matching = self.rules.iter().enumerate().filter(move |(_, rule)| matches(rule));
+        let matching = self.rules.iter().enumerate().filter(|(_, rule)| rule.matches_facts(facts));
         matching.map(|(rule, _)| Finding { rule, place: None, failure: None })
+    }
+
+    /// The request with what rules put before its text, and what is noted of that.
+    pub(in crate::guard) fn amended(&self, mut request: Request) -> error::Result<(Request, Vec<RuleNote>)> {
+        let mut notes = Vec::new();
+        for (n, rule) in self.rules.iter().enumerate().filter(|(_, rule)| rule.written.action == Action::Replace) {
+            for prefix in &rule.checks.prefixes {
+                notes.push(self.note(n, Action::Replace));
+                if self.modes[n] == Mode::Enforce {
+                    request = prefix.amend(&request)?;
+                }
+            }
+        }
+        Ok((request, notes))
+    }
+
+    /// The checks that call out.
+    pub(in crate::guard) fn remotes(&self) -> impl Iterator<Item = Remote<'_>> {
+        let rules = self.rules.iter().enumerate();
+        rules.flat_map(|(rule, compiled)| compiled.checks.remotes.iter().map(move |check| Remote { rule, check: &**check }))
     }
 }
 

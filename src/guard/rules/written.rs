@@ -3,15 +3,20 @@
 //! What must be written is marked `required` for the schema and still has a default for the reader, so that one bad value does not hide
 //! the mistakes behind it.
 
+use std::{collections::BTreeMap, fmt};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     guard::{
-        checks::{JsonSchema as Shape, Length, Pattern, Topic, Words},
+        checks::{
+            Case, Code, Contains, Endpoint, EndsWith, Gibberish, JsonKeys, JsonSchema as Shape, Jwt, Language, Length, Log, Metadata,
+            Model, Parameters, Pattern, Prefix, Repetition, StartsWith, Tools, Topic, Urls, ValidUrls, Webhook, Words,
+        },
         verdict::{Action, Gate, OnError, Severity},
     },
-    wire::Part,
+    wire::{self, Part, Request},
 };
 
 /// A guardrail rule: what it is about, where it looks, what it does, and the examples that prove it.
@@ -231,26 +236,150 @@ pub struct Match {
     /// A topic: two kinds of words in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
-    /// Matches an answer that is not JSON of this shape (JSON Schema 2020-12).
+    /// An answer that has no JSON of this shape. JSON Schema 2020-12, or the draft that `$schema` names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json_schema: Option<Shape>,
-    /// Matches a text outside of these bounds.
+    /// An answer that has no JSON object with these keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json_keys: Option<JsonKeys>,
+    /// A text outside of these bounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<Length>,
+    /// Substrings, letter for letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contains: Option<Contains>,
+    /// A text that begins with one of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_with: Option<StartsWith>,
+    /// A text that ends with one of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends_with: Option<EndsWith>,
+    /// A text whose letters are all of one case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub case: Option<Case>,
+    /// A text that says the same again and again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repetition: Option<Repetition>,
+    /// A text of random letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gibberish: Option<Gibberish>,
+    /// A text in a language that is not allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+    /// Code, of any language or of some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// Links that are not allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub urls: Option<Urls>,
+    /// A request for a model that is not allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Model>,
+    /// A request without the metadata that is required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+    /// A request to an endpoint that is not allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// A request with parameters that are not allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Parameters>,
+    /// A request with tools that are not allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Tools>,
+    /// Asks a webhook of yours. A rule that calls out needs no examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
+    /// Sends a copy, and never matches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<Log>,
+    /// An answer with a link that leads nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_urls: Option<ValidUrls>,
+    /// A request without a good token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<Jwt>,
+    /// Words of yours before those of a client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Prefix>,
+    /// One kind the other way round: matches what it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not: Option<Box<Match>>,
 }
 
 /// The rule's proof.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Examples {
-    /// Texts that match.
+    /// What matches.
     #[serde(default, rename = "match")]
     #[schemars(required)]
-    pub matching: Vec<String>,
-    /// Texts that do not, chosen to be tempting.
+    pub matching: Vec<Example>,
+    /// What does not, chosen to be tempting.
     #[serde(default)]
     #[schemars(required)]
-    pub pass: Vec<String>,
+    pub pass: Vec<Example>,
+}
+
+/// Something that a rule is tried on.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Example {
+    /// A text.
+    Text(String),
+    /// A whole request, for rules about more than text.
+    Call(ExampleCall),
+}
+
+/// A request as an example.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExampleCall {
+    /// The body; what is left out of a chat request is filled in.
+    pub request: serde_json::Map<String, serde_json::Value>,
+    /// What the client says of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Example {
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Call(_) => None,
+        }
+    }
+}
+
+/// A text as it is, a request as JSON.
+impl fmt::Display for Example {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Call(call) => f.write_str(&serde_json::to_string(call).map_err(|_| fmt::Error)?),
+        }
+    }
+}
+
+impl ExampleCall {
+    /// The request that it stands for: to the endpoint whose body it is, a chat if it can be of any.
+    pub fn decoded(&self) -> crate::error::Result<Request> {
+        let mut body = self.request.clone();
+        let has = |key: &str| body.contains_key(key);
+        let endpoint = if has("prompt") {
+            wire::Endpoint::Completions
+        } else if has("input") {
+            wire::Endpoint::Embeddings
+        } else {
+            wire::Endpoint::Chat
+        };
+        body.entry("model").or_insert_with(|| "a-model".into());
+        if endpoint == wire::Endpoint::Chat {
+            body.entry("messages").or_insert_with(|| serde_json::Value::Array(Vec::new()));
+        }
+        Request::decode(endpoint, serde_json::Value::Object(body).to_string().into())
+    }
 }
 
 #[cfg(test)]
