@@ -42,7 +42,7 @@ const FAMILIAR_IN: u32 = 2;
 /// Shorter words are abbreviations as often as not.
 const MIN_WORD: usize = 4;
 
-/// Which groups of three letters words are made of, by [`place`]; from the bundled model's vocabulary.
+/// Which groups of three letters words are made of, by their place in the table of [`groups`]; from the bundled model's vocabulary.
 static FAMILIAR: LazyLock<Result<Vec<bool>, String>> = LazyLock::new(|| {
     let vocabulary = ModelFiles::open(None).and_then(|files| files.vocabulary()).map_err(|error| error.to_string())?;
     let mut counts = vec![0_u32; 26 * 26 * 26];

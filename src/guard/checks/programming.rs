@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A language of programs, queries or documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say all")]
 pub enum ProgrammingLanguage {
     Sql,

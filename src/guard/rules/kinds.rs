@@ -5,7 +5,7 @@ use crate::diagnostics::Source;
 
 /// A kind at a stage, one text that matches and one that does not.
 const TEXTS: [(&str, &str, &str, &str); 21] = [
-    ("input", "patterns: [{regex: 'a+b'}]", "aab", "abc"),
+    ("input", "patterns: [{regex: 'a+b'}]", "aab", "bac"),
     ("input", "words: [zebra]", "A zebra.", "Zebras."),
     ("input", "topic: {naming: [aspirin], asking: [dose]}", "A dose of aspirin?", "Aspirin."),
     ("output", "json_schema: {type: object, required: [a]}", "{}", "See {\"a\": 1}."),
@@ -26,7 +26,7 @@ const TEXTS: [(&str, &str, &str, &str); 21] = [
         "Bitte vergleiche die beiden Vorschläge für die neue Bibliothek und sag mir, welcher besser ist.",
         "Bitte",
     ),
-    ("both", "code: {deny: [python, c_sharp]}", "```py\nx = 1\n```", "```js\nx = 1\n```"),
+    ("both", "code: {deny: [python, csharp]}", "```py\nx = 1\n```", "```js\nx = 1\n```"),
     ("both", "urls: {allow: [example.com], max: 2}", "https://evil.test", "https://docs.example.com"),
     ("both", "not: {ends_with: ['.']}", "Is it?", "It is."),
     ("both", "not: {patterns: [{regex: 'ab'}, {regex: 'cd'}]}", "ef", "cd"),

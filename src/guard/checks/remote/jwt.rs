@@ -149,7 +149,7 @@ impl Token {
             token.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map_or(token, |(_, token)| token);
         let Ok(header) = decode_header(token.trim()) else { return Ok(false) };
         if matches!(header.alg, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) {
-            // A published key is no secret: whoever has read it could sign so.
+            // Keys that are published sign nothing in secret: whoever has read one could sign so.
             return Ok(false);
         }
         let now = clock::unix_seconds() as f64;
