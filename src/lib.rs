@@ -24,7 +24,7 @@
 //! refusal into HTTP, and [`ledger`] writes down how it ended.
 //!
 //! Around them: [`config`] reads the file and builds every room's settings, [`diagnostics`] criticises what people write, [`app`] composes the rooms,
-//! [`console`] shows health, metrics and the cache to operators, who may also take entries out, [`telemetry`] names what is measured, [`demo`] is an upstream to try things on, and [`cli`] holds the verbs.
+//! [`console`] shows health, metrics, the rules and the cache to operators, who may also load rules again and take entries out, [`telemetry`] names what is measured, [`demo`] is an upstream to try things on, [`guard::authoring`] tells authors of rules what their rules do, and [`cli`] holds the verbs.
 //!
 //! # Invariants
 //!

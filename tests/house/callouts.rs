@@ -92,7 +92,7 @@ async fn who_does_not_answer_decides_nothing_unless_the_rule_says_so() {
             assert_eq!(house.ask(&chat("Hi")).await.status, status, "{on_error}");
             let metrics = house.look("/metrics").await.text();
             assert!(
-                metrics.contains(&format!("lockgate_callout_failures_total{{rule=\"ask\",outcome=\"{on_error}\"}}")),
+                metrics.contains(&format!("lockgate_rule_failures_total{{rule=\"ask\",reason=\"away\",outcome=\"{on_error}\"}}")),
                 "{metrics}"
             );
         }

@@ -1,7 +1,7 @@
 //! Texts that a pattern matches, made from the pattern: what its author did not think of.
 
 use regex::Regex;
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind};
 
 /// Walks through a pattern; another number takes other turns.
 const WALKS: u64 = 64;
@@ -56,7 +56,7 @@ fn step(hir: &Hir, turns: &mut Turns, out: &mut Vec<u8>) {
 /// A character of a class, in UTF-8: a plain one where there is one, as people would write it.
 fn one_of(class: &Class, turns: &mut Turns) -> Vec<u8> {
     let starts: Vec<char> = match class {
-        Class::Unicode(class) => class.ranges().iter().map(|range| range.start()).collect(),
+        Class::Unicode(class) => class.ranges().iter().map(ClassUnicodeRange::start).collect(),
         Class::Bytes(class) => class.ranges().iter().map(|range| char::from(range.start())).collect(),
     };
     let within = |char: &char| match class {

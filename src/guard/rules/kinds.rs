@@ -50,7 +50,7 @@ const REQUESTS: [(&str, &str, &str); 7] = [
 
 /// Kinds that examples could not prove.
 const UNPROVEN: [(&str, &str, &str); 5] = [
-    ("both", "warn", "webhook: {url: 'https://a.test/x', headers: {x-key: k}, timeout: 1s, on_error: closed}"),
+    ("both", "warn", "webhook: {url: 'https://a.test/x', headers: {x-key: k}, timeout: 1s}"),
     ("both", "warn", "log: {url: 'http://10.0.0.1:9/x'}"),
     ("output", "block", "valid_urls: {only_dns: true}"),
     ("input", "block", "jwt: {jwks_url: 'https://a.test/keys'}"),
