@@ -14,7 +14,7 @@ use super::{
 use crate::{
     diagnostics::{Document, Problem, Report, Source},
     guard::{
-        checks::{Kind, Reach},
+        checks::Kind,
         replace::Replacement,
         verdict::{Action, Refusal},
     },
@@ -114,7 +114,6 @@ impl Compiler<'_> {
     }
 
     fn actions(&mut self, written: &Written) {
-        let replaces = written.action == Action::Replace;
         for (key, action, is_written) in
             [("replace", Action::Replace, written.replace.is_some()), ("refuse", Action::Block, written.refuse.is_some())]
         {
@@ -123,9 +122,7 @@ impl Compiler<'_> {
                 self.problem(&format!("/{key}"), message, format!("write `action: {}`, or remove it", action.as_str()));
             }
         }
-        let Checks { texts, facts, vectors } = &self.checks;
-        let placeless = !facts.is_empty() || !vectors.is_empty() || texts.iter().any(|check| check.reach() == Reach::Whole);
-        if replaces && placeless {
+        if written.action == Action::Replace && self.checks.judge_the_whole() {
             self.problem(
                 "/action",
                 "`match` has a kind that judges the whole, which cannot be replaced",

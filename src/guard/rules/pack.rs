@@ -63,8 +63,11 @@ pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
     for (id, file) in &files {
         match compile(id, file.source.clone()) {
             Ok(rule) => {
-                let rule = Rule { group: file.group.clone(), ..rule };
-                rules.extend(applied(rule, settings.overrides.get(id)).map(Arc::new));
+                let (rule, says) = (Rule { group: file.group.clone(), ..rule }, settings.overrides.get(id));
+                if says == Some(&Override::Replace) && rule.checks.judge_the_whole() {
+                    reports.push(Report::new(file.source.clone(), vec![nothing_to_replace(id)]));
+                }
+                rules.extend(applied(rule, says).map(Arc::new));
             }
             Err(report) => reports.push(report),
         }
@@ -124,6 +127,11 @@ struct File {
 fn group_of(root: &Path, path: &Path) -> Option<String> {
     let folder = path.strip_prefix(root).ok()?.parent()?.file_name()?;
     folder.to_str().map(str::to_owned)
+}
+
+fn nothing_to_replace(id: &str) -> Problem {
+    let message = format!("`guardrails.rules` says that `{id}` replaces, and it judges the whole, which cannot be replaced");
+    Problem::new(None, message, "write `warn` or `block` there")
 }
 
 /// The operator's word over the file's. To name a rule is to switch it on, even one in preview.
@@ -277,6 +285,13 @@ mod tests {
         assert!(names(&after).contains(&"medical-dosage".to_owned()));
         assert!(!names(&after).contains(&"payment-card".to_owned()));
         assert_ne!(before.input.id(), after.input.id());
+    }
+
+    #[test]
+    fn what_judges_the_whole_cannot_be_told_to_replace() {
+        let overrides = [("answer-length".to_owned(), Override::Replace)].into();
+        let reports = load(&Settings { overrides, ..settings() }).unwrap_err();
+        assert!(reports.len() == 1 && reports[0].to_string().contains("`answer-length` replaces"), "{}", reports[0]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::written::Stage;
 use crate::{
     diagnostics::{Document, Problem},
     guard::{
-        checks::{Check, FactCheck, VectorCheck},
+        checks::{Check, FactCheck, Reach, VectorCheck},
         verdict::Gate,
     },
 };
@@ -28,6 +28,11 @@ pub(in crate::guard) struct Checks {
 }
 
 impl Checks {
+    /// Whether one of them judges the whole, so that there is no place to replace.
+    pub(super) fn judge_the_whole(&self) -> bool {
+        !self.facts.is_empty() || !self.vectors.is_empty() || self.texts.iter().any(|check| check.reach() == Reach::Whole)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.texts.is_empty() && self.facts.is_empty() && self.vectors.is_empty()
     }
