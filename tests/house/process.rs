@@ -220,7 +220,7 @@ async fn the_metrics_count_what_happened() {
         "lockgate_requests_total{endpoint=\"chat\",outcome=\"answered\",cache=\"SEMANTIC HIT\"} 1",
         "lockgate_requests_total{endpoint=\"chat\",outcome=\"answered\",cache=\"HIT\"} 1",
         "lockgate_requests_total{endpoint=\"chat\",outcome=\"blocked\",cache=\"DISABLED\"} 1",
-        "lockgate_rule_matches_total{rule=\"us-ssn\",action=\"block\"} 1",
+        "lockgate_rule_matches_total{rule=\"us-ssn\",action=\"block\",severity=\"high\"} 1",
         "lockgate_refused_total{reason=\"unknown_endpoint\"} 1",
         "lockgate_cache_entries 1",
         "lockgate_cache_vectors 1",

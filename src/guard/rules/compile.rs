@@ -14,7 +14,7 @@ use super::{
 use crate::{
     diagnostics::{Document, Problem, Report, Source},
     guard::{
-        checks::{Kind, NoFact, NoText, Reach, Whole},
+        checks::{Kind, NoFact, NoText, Whole},
         replace::Replacement,
         verdict::{Action, Refusal},
     },
@@ -172,7 +172,6 @@ impl<'d> Compiler<'d> {
     }
 
     fn actions(&mut self, written: &Written) {
-        let replaces = written.action == Action::Replace;
         for (key, action, is_written) in
             [("replace", Action::Replace, written.replace.is_some()), ("refuse", Action::Block, written.refuse.is_some())]
         {
@@ -184,12 +183,7 @@ impl<'d> Compiler<'d> {
         if !replaces && !self.checks.prefixes.is_empty() {
             self.problem("/action", "`prefix` has no effect: the action is not `replace`", "write `action: replace`");
         }
-        let Checks { texts, facts, vectors, remotes, .. } = &self.checks;
-        let placeless = !facts.is_empty()
-            || !remotes.is_empty()
-            || !vectors.is_empty()
-            || texts.iter().any(|check| check.reach() == Reach::Whole);
-        if replaces && placeless {
+        if replaces && self.checks.judge_the_whole() {
             self.problem(
                 "/action",
                 "`match` has a kind that judges the whole, which cannot be replaced",

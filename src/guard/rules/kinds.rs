@@ -53,7 +53,7 @@ const UNPROVEN: [(&str, &str, &str); 5] = [
     ("both", "warn", "webhook: {url: 'https://a.test/x', headers: {x-key: k}, timeout: 1s}"),
     ("both", "warn", "log: {url: 'http://10.0.0.1:9/x'}"),
     ("output", "block", "valid_urls: {only_dns: true}"),
-    ("input", "block", "jwt: {jwks_url: 'https://a.test/keys'}"),
+    ("input", "block", "jwt: {jwks_url: 'https://a.test/keys'}}\non_error: closed\nexamples: {match: [], pass: []"),
     ("input", "replace", "prefix: {text: 'Be kind. ', role: system}"),
 ];
 

@@ -115,7 +115,13 @@ pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
     let mut rules = Vec::new();
     for (id, file) in &sources {
         match file.compile(id) {
-            Ok(rule) => rules.extend(applied(rule, settings.overrides.get(id)).map(Arc::new)),
+            Ok(rule) => {
+                let says = settings.overrides.get(id);
+                if says == Some(&Override::Replace) && rule.checks.judge_the_whole() {
+                    reports.push(Report::new(file.source.clone(), vec![nothing_to_replace(id)]));
+                }
+                rules.extend(applied(rule, says).map(Arc::new));
+            }
             Err(report) => reports.push(report),
         }
     }
@@ -177,6 +183,11 @@ fn group_of(root: &Path, path: &Path) -> Option<String> {
 pub fn files(settings: &Settings) -> Vec<PathBuf> {
     let of = |folder: &PathBuf| yaml_files(folder, &mut Vec::new()).into_iter().chain([folder.clone()]).collect();
     settings.directory.as_ref().map(of).unwrap_or_default()
+}
+
+fn nothing_to_replace(id: &str) -> Problem {
+    let message = format!("`guardrails.rules` says that `{id}` replaces, and it judges the whole, which cannot be replaced");
+    Problem::new(None, message, "write `warn` or `block` there")
 }
 
 /// To name a rule is to switch it on, even one in preview.
@@ -341,6 +352,13 @@ mod tests {
         assert!(names(&after).contains(&"medical-dosage".to_owned()));
         assert!(!names(&after).contains(&"payment-card".to_owned()));
         assert_ne!(before.input.id(), after.input.id());
+    }
+
+    #[test]
+    fn what_judges_the_whole_cannot_be_told_to_replace() {
+        let overrides = [("answer-length".to_owned(), Override::Replace)].into();
+        let reports = load(&Settings { overrides, ..settings() }).unwrap_err();
+        assert!(reports.len() == 1 && reports[0].to_string().contains("`answer-length` replaces"), "{}", reports[0]);
     }
 
     #[test]

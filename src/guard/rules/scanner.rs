@@ -9,7 +9,7 @@ use crate::wire::Text;
 
 /// Keywords of up to so many bytes in all become a table in which each byte of a text is one look-up. It has some hundred bytes for each of theirs; more of them
 /// are looked for at half the speed, in an eighth of the memory.
-const MAX_TABLE_BYTES: usize = 128 << 10;
+const MAX_TABLE_BYTES: usize = 64 << 10;
 
 /// A check and whose it is, with how many digits a text must have for it to match.
 #[derive(Debug, Clone, Copy)]

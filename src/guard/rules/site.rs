@@ -11,7 +11,7 @@ use super::{
 use crate::{
     diagnostics::{Document, Problem},
     guard::{
-        checks::{Check, FactCheck, Prefix, Reason, RemoteCheck, VectorCheck},
+        checks::{Check, FactCheck, Prefix, Reach, Reason, RemoteCheck, VectorCheck},
         verdict::Gate,
     },
 };
@@ -37,6 +37,12 @@ pub(in crate::guard) struct Checks {
 }
 
 impl Checks {
+    /// Whether one of them judges the whole, so that there is no place to replace.
+    pub(super) fn judge_the_whole(&self) -> bool {
+        let placeless = !self.facts.is_empty() || !self.vectors.is_empty() || !self.remotes.is_empty();
+        placeless || self.texts.iter().any(|check| check.reach() == Reach::Whole)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.texts.is_empty() && self.facts.is_empty() && self.vectors.is_empty() && !self.is_unproven()
     }

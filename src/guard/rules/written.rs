@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     guard::{
         checks::{
-            Case, Code, Contains, Endpoint, EndsWith, Gibberish, JsonKeys, JsonSchema as Shape, Jwt, Language, Length, Log, Metadata,
-            Model, Parameters, Pattern, Prefix, Repetition, StartsWith, Tools, Topic, Urls, ValidUrls, Webhook, Words,
+            Case, Code, Contains, Endpoint, EndsWith, Gibberish, JsonKeys, JsonSchema as Shape, Jwt, Language, Length, Log,
+            Metadata, Model, Parameters, Pattern, Prefix, Repetition, StartsWith, Tools, Topic, Urls, ValidUrls, Webhook, Words,
         },
         verdict::{Action, Gate, OnError, Severity},
     },

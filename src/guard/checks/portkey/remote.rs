@@ -43,7 +43,10 @@ pub(super) fn log(parameters: &Parameters<'_>) -> Result {
 /// An answer without any link fails.
 pub(super) fn valid_urls(parameters: &Parameters<'_>) -> Result {
     let (only_dns, not) = (parameters.flag("onlyDNS", false), parameters.flag("not", false));
-    Ok(Translated::Remote(Box::new(Follow { only_dns, required: true, not, timeout: parameters.timeout(TIMEOUT)? }), OnError::Open))
+    Ok(Translated::Remote(
+        Box::new(Follow { only_dns, required: true, not, timeout: parameters.timeout(TIMEOUT)? }),
+        OnError::Open,
+    ))
 }
 
 pub(super) fn jwt(parameters: &Parameters<'_>) -> Result {

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, time::Duration};
 
-use bytes::Bytes;
-use http::HeaderMap;
 use crate::{
     error::Result,
     guard::verdict::Gate,
     outbound::Client,
     wire::{Request, response::Response},
 };
+use bytes::Bytes;
+use http::HeaderMap;
 
 mod call;
 mod jwt;
@@ -73,4 +73,3 @@ impl Answer {
         Self { matches, changed: None }
     }
 }
-
