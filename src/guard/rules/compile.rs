@@ -180,6 +180,7 @@ impl<'d> Compiler<'d> {
                 self.problem(&format!("/{key}"), message, format!("write `action: {}`, or remove it", action.as_str()));
             }
         }
+        let replaces = written.action == Action::Replace;
         if !replaces && !self.checks.prefixes.is_empty() {
             self.problem("/action", "`prefix` has no effect: the action is not `replace`", "write `action: replace`");
         }
