@@ -118,14 +118,14 @@ fn every_mistake_of_a_rule_has_a_place_a_caret_and_a_remedy() {
         (rule("action: block", "action: block\nreplace: {text: x}"), &["5:10", "has no effect"]),
         (rule("{words: [zebra, okapi]}", "{}"), &["5:8", "`match` is empty", "guardrails/README.md"]),
         (pattern("zebra(?=s)"), &["5:34", "look-ahead", "linear time", "match the text after it"]),
-        (pattern("(?<!a)zebra"), &["5:29", "look-behind", "`except`"]),
+        (pattern("(?<!a)zebra"), &["5:29", "look-behind", "`exceptions`"]),
         (pattern("(z)ebra\\1"), &["5:36", "a backreference", "write what it repeats out"]),
         (pattern("ze++bra"), &["5:31", "possessive"]),
         (pattern("(?>ze)bra"), &["5:29", "atomic group", "(?:…)"]),
         (pattern("zebra("), &["5:34", "unclosed group", "close it"]),
         (pattern("z*"), &["5:", "matches the empty text"]),
         (pattern("(?:(?:a{999}){999}){9}"), &["5:", "too large when compiled", "counted repetitions multiply"]),
-        (format!("{ZEBRA}except: ['a', 'b(?!c)']\n"), &["11:17", "look-ahead"]),
+        (format!("{ZEBRA}exceptions: {{patterns: ['a', 'b(?!c)']}}\n"), &["11:32", "look-ahead"]),
     ] {
         let folder = folder(&[("zebra.yaml", &text)]);
         let output = run(folder.path(), &["list", "--rules", "rules"]);
