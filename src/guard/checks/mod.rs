@@ -2,16 +2,19 @@
 
 use std::{fmt, ops::Range};
 
+mod context;
 mod json_schema;
 mod length;
 mod pattern;
+mod token;
 mod topic;
 mod validate;
 mod words;
 
+pub use context::{Context, Side};
 pub use json_schema::JsonSchema;
 pub use length::Length;
-pub use pattern::Pattern;
+pub use pattern::{Group, Pattern};
 pub use topic::Topic;
 pub use validate::Validator;
 pub use words::Words;
