@@ -111,7 +111,11 @@ fn found<'r>(rules: &'r RuleSet, text: &str) -> BTreeMap<&'r str, Vec<Range<usiz
     for spans in found.values_mut() {
         spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
         let mut reached = 0;
-        spans.retain(|span| std::mem::replace(&mut reached, reached.max(span.end)) < span.end);
+        spans.retain(|span| {
+            let inside = span.end <= reached;
+            reached = reached.max(span.end);
+            !inside
+        });
     }
     found
 }
