@@ -26,7 +26,7 @@ pub(super) fn es_dni(matched: &str) -> bool {
         digit => digit,
     };
     let number = std::str::from_utf8(&number).ok().and_then(digits::<8>);
-    number.is_some_and(|number| LETTERS.iter().nth(rest(value(&number), 23)) == Some(&letter))
+    number.is_some_and(|number| LETTERS.get(rest(value(&number), 23)) == Some(&letter))
 }
 
 /// The remainder as an index.

@@ -6,8 +6,8 @@ pub(super) fn se_personnummer(matched: &str) -> bool {
     // Who is over a hundred has a plus for the dash.
     let compact = matched.replace('+', "-");
     let digits = digits::<10>(&compact).or_else(|| {
-        let [century @ .., a, b, c, d, e, f, g, h, i, j] = digits::<12>(&compact)?;
-        (18..=20).contains(&value(&century)).then_some([a, b, c, d, e, f, g, h, i, j])
+        let digits = digits::<12>(&compact)?;
+        (18..=20).contains(&value(&digits[..2])).then(|| digits[2..].try_into().ok())?
     });
     digits.is_some_and(|digits| {
         // A coordination number has 60 added to its day.

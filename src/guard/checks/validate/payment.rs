@@ -30,20 +30,18 @@ pub(super) fn card(matched: &str) -> bool {
 fn is_issued(digits: &[u32]) -> bool {
     let length = digits.len();
     match number::value(&digits[..4]) {
-        // Visa, Mastercard, American Express, Diners Club.
+        // Visa.
         4000..=4999 => matches!(length, 13 | 16 | 19),
-        5100..=5599 | 2221..=2720 => length == 16,
-        3400..=3499 | 3700..=3799 => length == 15,
+        // American Express, and JCB before 1990.
+        3400..=3499 | 3700..=3799 | 1800 | 2131 => length == 15,
+        // Mastercard, Troy and RuPay.
+        5100..=5599 | 2221..=2720 | 9792 | 8100..=8299 => length == 16,
+        // JCB and Mir.
+        3528..=3589 | 2200..=2204 => (16..=19).contains(&length),
+        // Diners Club.
         3000..=3059 | 3095 | 3600..=3699 | 3800..=3999 => (14..=19).contains(&length),
-        // JCB, now and before 1990.
-        3528..=3589 => (16..=19).contains(&length),
-        1800 | 2131 => length == 15,
-        // Mir, and Troy.
-        2200..=2204 => (16..=19).contains(&length),
-        9792 => length == 16,
-        // Discover, UnionPay and RuPay share their first digit with Maestro.
+        // Maestro, which shares its first digits with Discover, UnionPay and RuPay.
         5000..=5099 | 5600..=5899 | 6000..=6999 => (12..=19).contains(&length),
-        8100..=8299 => length == 16,
         _ => false,
     }
 }
