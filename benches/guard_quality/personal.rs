@@ -103,7 +103,7 @@ fn rules() -> RuleSet {
 
 /// What each rule finds in a text, without what lies inside of another finding.
 fn found<'r>(rules: &'r RuleSet, text: &str) -> BTreeMap<&'r str, Vec<Range<usize>>> {
-    let findings = rules.scan(&[Text { role: Role::User, text: text.into(), span: 0..0 }]);
+    let findings = rules.scan(&[Text::alone(Role::User, text)]);
     let mut found = BTreeMap::<&str, Vec<Range<usize>>>::new();
     for (rule, place) in findings.into_iter().filter_map(|finding| Some((finding.rule, finding.place?))) {
         found.entry(rules.rules()[rule].id()).or_default().push(place.span);

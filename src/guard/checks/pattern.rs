@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Check, Context, Kind, Needs, Reach, Validator,
     context::Nearby,
+    required::Required,
     token::{begins_token, ends_token},
 };
 use crate::guard::rules::Site;
@@ -31,7 +32,7 @@ pub struct Pattern {
     /// What must stand near.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Context>,
-    /// Words, one of which is in every match: texts without any of them are not searched.
+    /// Words, one of which is in every match: texts without any of them are not searched. Left out, they are the words of `context`, or else read off the expression.
     #[serde(default)]
     pub keywords: Vec<String>,
 }
@@ -96,19 +97,25 @@ struct Search {
     validator: Option<Validator>,
     entropy: Option<f64>,
     nearby: Option<Nearby>,
-    keywords: Vec<String>,
+    required: Required,
     reach: Reach,
 }
 
 impl Search {
     fn new(regex: Regex, group: usize, pattern: &Pattern) -> Result<Self, aho_corasick::BuildError> {
+        let Pattern { validate, entropy, keywords, .. } = pattern.clone();
         let nearby = pattern.context.as_ref().map(Nearby::new).transpose()?;
+        let mut required = Required::of(regex.as_str());
+        // The author knows better which words are rare.
+        let rarer = [keywords.as_slice(), nearby.as_ref().map_or(&[], Nearby::words)];
+        if let Some(words) = rarer.into_iter().find(|words| !words.is_empty()) {
+            required.any_of = words.to_vec();
+        }
         // What compiled as a regular expression parses as one; what should not is held back whole.
         let longest = regex_syntax::parse(regex.as_str()).ok().and_then(|hir| hir.properties().maximum_len());
         let beside = nearby.as_ref().map_or(0, Nearby::reach);
         let reach = longest.map_or(Reach::Unbounded, |longest| Reach::Bytes(longest + beside));
-        let Pattern { validate, entropy, keywords, .. } = pattern.clone();
-        Ok(Self { regex, group, validator: validate, entropy, nearby, keywords, reach })
+        Ok(Self { regex, group, validator: validate, entropy, nearby, required, reach })
     }
 }
 
@@ -167,12 +174,7 @@ impl Check for Search {
     }
 
     fn needs(&self) -> Needs<'_> {
-        let words = self.nearby.as_ref().map(Nearby::words).filter(|words| self.keywords.is_empty() && !words.is_empty());
-        match words {
-            Some(words) => Needs::AnyOf(words),
-            None if self.keywords.is_empty() => Needs::Nothing,
-            None => Needs::AnyOf(&self.keywords),
-        }
+        Needs::Digits { count: self.required.digits, any_of: &self.required.any_of }
     }
 
     fn reach(&self) -> Reach {
@@ -261,7 +263,7 @@ mod tests {
     fn a_match_out_of_context_is_none() {
         let pins = pattern(r#"{"regex": "[0-9]{4}", "context": {"words": ["pin"], "within": 5}}"#);
         assert_eq!(found(&pins, "pin 1234 and then, far away, 5678"), ["1234"]);
-        assert!(matches!(pins.needs(), Needs::AnyOf([word]) if word == "pin"));
+        assert!(matches!(pins.needs(), Needs::Digits { count: 4, any_of: [word] } if word == "pin"));
         assert_eq!(pins.reach(), Reach::Bytes(4 + 2 * 4 * 5));
     }
 
