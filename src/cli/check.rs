@@ -121,14 +121,14 @@ mod tests {
     fn a_file_that_is_fine_is_summed_up() {
         let (checked, file) = check("upstream: {url: https://a.b/v1}\n");
         assert!(checked.ok);
-        assert_eq!(
-            checked.text,
-            format!(
-                "{}: fine\n  listen    127.0.0.1:8787, without client keys\n  admin     127.0.0.1:8788\n  \
-                 upstream  https://a.b/v1\n  cache     semantic from 0.94, 256.0 MiB for 1day\n  rules     13 active, built in\n",
-                file.display()
-            )
+        let summary = format!(
+            "{}: fine\n  listen    127.0.0.1:8787, without client keys\n  admin     127.0.0.1:8788\n  \
+             upstream  https://a.b/v1\n  cache     semantic from 0.94, 256.0 MiB for 1day\n  rules     ",
+            file.display()
         );
+        // How many ship is no business of this test.
+        let rules = checked.text.strip_prefix(&summary).and_then(|rest| rest.strip_suffix(" active, built in\n"));
+        assert!(rules.is_some_and(|count| count.parse::<usize>().is_ok_and(|count| count > 0)), "{}", checked.text);
     }
 
     #[test]

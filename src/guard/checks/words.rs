@@ -45,9 +45,10 @@ fn automaton(words: &[String]) -> Result<AhoCorasick, BuildError> {
     AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(words)
 }
 
-/// Whether letters or digits go on to the left or the right of a match.
-fn whole_word(text: &str, span: &Range<usize>) -> bool {
-    let goes_on = |char: Option<char>| char.is_some_and(char::is_alphanumeric);
+/// Whether no letters or digits go on to the left or the right of a match. Chinese, Japanese and Korean write on without a gap.
+pub(super) fn whole_word(text: &str, span: &Range<usize>) -> bool {
+    let gapless = |char: char| matches!(char, '\u{2e80}'..='\u{d7ff}' | '\u{f900}'..='\u{faff}');
+    let goes_on = |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() && !gapless(char));
     !goes_on(text[..span.start].chars().next_back()) && !goes_on(text[span.end..].chars().next())
 }
 
@@ -92,6 +93,13 @@ mod tests {
     #[test]
     fn conforms() {
         conformance::holds(&WordList::new(vec!["bad".into(), "bad idea".into()]).unwrap(), "a BAD idea, very bad");
+    }
+
+    #[test]
+    fn a_word_of_a_language_without_gaps_is_found_in_its_sentence() {
+        let mut found = Vec::new();
+        WordList::new(vec!["身份证".into()]).unwrap().find("我的身份证号码", &mut found);
+        assert_eq!(found, [6..15]);
     }
 
     #[test]
