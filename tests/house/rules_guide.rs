@@ -83,7 +83,8 @@ fn every_configuration_is_fine() {
         fs::create_dir(folder.path().join("rules")).unwrap();
         fs::write(folder.path().join("rules/coupon-code.yaml"), repository("src/guard/authoring/templates/words.yaml")).unwrap();
         fs::write(folder.path().join("lockgate.yaml"), &block.text).unwrap();
-        assert_eq!(printed("lockgate check lockgate.yaml", folder.path()).trim_end(), "lockgate.yaml: fine", "{}", block.text);
+        let printed = printed("lockgate check lockgate.yaml", folder.path());
+        assert!(printed.starts_with("lockgate.yaml: fine"), "{printed}");
         configurations += 1;
     }
     assert_eq!(configurations, 2);

@@ -161,7 +161,8 @@ fn next(total: &Total, args: &Args) -> String {
 
 fn json(examined: &[Examined], total: &Total) -> serde_json::Value {
     let rules = examined.iter().map(|rule| {
-        let told = |case: &Case| json!({ "name": case.name, "line": case.line, "failure": case.failure, "reasons": case.reasons });
+        let told =
+            |case: &Case| json!({ "name": case.name, "line": case.line, "failure": case.failure, "reasons": case.reasons });
         let cases = rule.cases.iter().map(told);
         let uncovered = rule.coverage.uncovered.iter();
         let uncovered = uncovered.map(|part| json!({ "part": part.name, "line": part.place.0, "column": part.place.1 }));

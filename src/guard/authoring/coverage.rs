@@ -318,7 +318,8 @@ mod tests {
     #[test]
     fn every_template_shows_all_its_parts() {
         let uncovered = |kind: &str| coverage(template::of(kind).unwrap()).1;
-        let uncovered: Vec<_> = template::kinds().map(|kind| (kind, uncovered(kind))).filter(|(_, parts)| !parts.is_empty()).collect();
+        let uncovered: Vec<_> =
+            template::kinds().map(|kind| (kind, uncovered(kind))).filter(|(_, parts)| !parts.is_empty()).collect();
         assert!(uncovered.is_empty(), "{uncovered:?}");
     }
 }
