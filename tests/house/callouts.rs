@@ -51,7 +51,7 @@ async fn a_webhook_judges_requests_before_they_are_looked_up_or_sent() {
         assert!(answer.header("x-lockgate-rules").contains(header), "{}", answer.header("x-lockgate-rules"));
         let asked = webhook.asked().pop().unwrap();
         let told = asked.json();
-        assert_eq!(told["request"]["text"], "Charge [PAYMENT_CARD]", "a webhook sees what the other rules left");
+        assert_eq!(told["request"]["text"], "Charge {{PAYMENT_CARD_1}}", "a webhook sees what the other rules left");
         assert_eq!((&told["metadata"], &told["eventType"]), (&json!({"env": "prod"}), &json!("beforeRequestHook")));
         assert_eq!(["x-key", "x-user"].map(|name| asked.request.header(name)), ["k", "ann"]);
     }
@@ -243,8 +243,10 @@ async fn links_must_lead_somewhere() {
 async fn a_token_must_be_signed_by_the_issuer_and_hold_now() {
     let key = rcgen::KeyPair::generate().unwrap();
     let issuer = issuer(&key).await;
-    let text =
-        format!("stage: input\naction: block\nmatch: {{jwt: {{jwks_url: 'http://{}/keys', header: x-token}}}}\n", issuer.address);
+    let text = format!(
+        "stage: input\naction: block\nmatch: {{jwt: {{jwks_url: 'http://{}/keys', header: x-token}}}}\non_error: closed\n",
+        issuer.address
+    );
     let folder = rule("token", &text);
     let upstream = Upstream::plain().await;
     let house = house(&upstream, &folder).await;
