@@ -87,6 +87,18 @@ fn a_test_names_what_no_example_shows_and_can_demand_more() {
 }
 
 #[test]
+fn a_test_says_why_an_example_has_not_the_shape_that_is_asked_for() {
+    let schema = "{json_schema: {properties: {total: {type: number}}}}";
+    let rule = ZEBRA.replace("stage: input", "stage: output").replace("{words: [zebra, okapi]}", schema);
+    let rule = rule.replace("A horse.", "'{\"total\": 3}'");
+    let folder = folder(&[("order.yaml", &rule)]);
+    has(&says(folder.path(), &["test", "rules"]), &["rules/order.yaml:8  match 1 is found: the text has no JSON"]);
+    let told = json_of(folder.path(), &["test", "rules", "--format", "json"]);
+    let examples = &told["rules"][0]["examples"];
+    assert_eq!((&examples[0]["reasons"], &examples[1]["reasons"]), (&json!(["the text has no JSON"]), &json!([])));
+}
+
+#[test]
 fn an_example_that_does_not_hold_fails_in_every_format() {
     let folder = folder(&[("zebra.yaml", &ZEBRA.replace("A horse.", "An okapi."))]);
     let text = run(folder.path(), &["test", "rules"]);
@@ -151,7 +163,7 @@ fn a_text_is_tried_from_wherever_it_comes() {
     has(&says(path, &["try", "Hello."]), &["goes to the model as it is", "Nothing was found"]);
     has(
         &says(path, &["try", "--stage", "output", "--rule", "answer-is-json", "Sure!"]),
-        &["block: answer-is-json", "refused", "client"],
+        &["block: answer-is-json", "note: the text has no JSON", "refused", "client"],
     );
     has(&says(path, &["try", "--role", "system", CARD]), &["warn: payment-card"]);
     let told = json_of(path, &["try", "--json", CARD]);
@@ -175,7 +187,7 @@ fn a_new_rule_of_every_kind_proves_itself() {
     for kind in &kinds {
         let id = format!("a-{}", kind.replace('_', "-"));
         has(&says(folder.path(), &["new", kind, &id, "--rules", "rules"]), &["Wrote rules/a-", "lockgate rules test rules/a-"]);
-        assert!(says(folder.path(), &["new", kind]).contains("examples:"), "without an id it is printed");
+        assert!(says(folder.path(), &["new", kind]).contains("\nmatch:\n"), "without an id it is printed");
     }
     says(folder.path(), &["test", "rules"]);
     let again = run(folder.path(), &["new", "words", "a-words", "--rules", "rules"]);

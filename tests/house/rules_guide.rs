@@ -75,6 +75,33 @@ fn every_file_and_command_of_the_tutorial_does_what_it_says() {
     assert!(commands >= 8, "{commands} commands");
 }
 
+#[test]
+fn every_configuration_is_fine() {
+    let mut configurations = 0;
+    for block in blocks(&guide()).into_iter().filter(|block| block.file.as_deref() == Some("lockgate.yaml")) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("rules")).unwrap();
+        fs::write(folder.path().join("rules/coupon-code.yaml"), repository("src/guard/authoring/templates/words.yaml")).unwrap();
+        fs::write(folder.path().join("lockgate.yaml"), &block.text).unwrap();
+        let printed = printed("lockgate check lockgate.yaml", folder.path());
+        assert!(printed.starts_with("lockgate.yaml: fine"), "{printed}");
+        configurations += 1;
+    }
+    assert_eq!(configurations, 2);
+}
+
+#[test]
+fn every_section_that_is_promised_is_there() {
+    let guide = guide();
+    let (contents, _) = guide.split_once("\n## ").unwrap();
+    let headings: Vec<_> = guide.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let anchors: Vec<_> = headings.iter().map(|heading| format!("(#{})", heading.to_lowercase().replace(' ', "-"))).collect();
+    for (heading, anchor) in headings.iter().zip(&anchors) {
+        assert!(contents.contains(anchor), "{heading} is not in the contents");
+    }
+    assert_eq!(contents.matches("(#").count(), anchors.len(), "a link that leads nowhere");
+}
+
 fn schema() -> Value {
     serde_json::from_str(&repository("guardrails/rule.schema.json")).unwrap()
 }

@@ -11,7 +11,7 @@ use crate::{
     cli::page::{BAD, DIM, GOOD, Page, safe},
     guard::authoring::{
         Library,
-        examine::{Examined, examine},
+        examine::{Case, Examined, examine},
     },
 };
 
@@ -123,6 +123,7 @@ fn of_rule(page: &mut Page, rule: &Examined, all: bool, color: bool) {
     if let Some(report) = &rule.report {
         page.line(report.render(color).trim_end());
     }
+    reasons(page, rule);
     let shown = if all { usize::MAX } else { MAX_UNCOVERED };
     for part in coverage.uncovered.iter().take(shown) {
         let (line, column) = part.place;
@@ -133,6 +134,17 @@ fn of_rule(page: &mut Page, rule: &Examined, all: bool, color: bool) {
     if more > 0 {
         let told = page.styled(DIM, &format!("        and {more} more; --all lists them"));
         page.line(&told);
+    }
+}
+
+/// Why examples match, where the rule can say it.
+fn reasons(page: &mut Page, rule: &Examined) {
+    for case in &rule.cases {
+        for reason in &case.reasons {
+            let told = format!("        {}:{}  {} is found: {}", rule.file, case.line, case.name, safe(reason));
+            let told = page.styled(DIM, &told);
+            page.line(&told);
+        }
     }
 }
 
@@ -149,7 +161,9 @@ fn next(total: &Total, args: &Args) -> String {
 
 fn json(examined: &[Examined], total: &Total) -> serde_json::Value {
     let rules = examined.iter().map(|rule| {
-        let cases = rule.cases.iter().map(|case| json!({ "name": case.name, "line": case.line, "failure": case.failure }));
+        let told =
+            |case: &Case| json!({ "name": case.name, "line": case.line, "failure": case.failure, "reasons": case.reasons });
+        let cases = rule.cases.iter().map(told);
         let uncovered = rule.coverage.uncovered.iter();
         let uncovered = uncovered.map(|part| json!({ "part": part.name, "line": part.place.0, "column": part.place.1 }));
         json!({

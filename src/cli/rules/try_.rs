@@ -159,12 +159,13 @@ fn level(action: Action) -> Level<'static> {
     level.with_name(action.as_str())
 }
 
-/// The text with a caret under every match.
+/// The text with a caret under every match, and why it is one where that is not all.
 fn snippet(found: &Found, name: &str, text: &str, renderer: &Renderer) -> String {
     let title = format!("{}: {}", found.rule, found.summary);
     let title = level(found.action).primary_title(normalize_untrusted_str(&title));
     let carets = found.spans.iter().map(|span| AnnotationKind::Primary.span(span.clone()));
-    let group = title.element(Snippet::source(text).path(name).annotations(carets));
+    let reasons = found.reasons.iter().map(|reason| Level::NOTE.message(normalize_untrusted_str(reason)));
+    let group = title.element(Snippet::source(text).path(name).annotations(carets)).elements(reasons);
     renderer.render(&[group])
 }
 
@@ -193,7 +194,7 @@ fn next(trial: &Trial) -> &'static str {
 fn json(trial: &Trial) -> serde_json::Value {
     let findings = trial.findings.iter().map(|found| {
         let spans = found.spans.iter().map(|span| json!([span.start, span.end])).collect::<Vec<_>>();
-        json!({ "rule": found.rule, "summary": found.summary, "action": found.action, "spans": spans })
+        json!({ "rule": found.rule, "summary": found.summary, "action": found.action, "spans": spans, "reasons": found.reasons })
     });
     let took = trial.took.iter().map(|(id, took)| (id.clone(), json!(took.as_nanos() as f64 / 1e3)));
     let (blocked_by, reads) = match &trial.verdict {

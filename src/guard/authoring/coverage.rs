@@ -17,6 +17,8 @@ use crate::{
 const NO_PARTS: [&str; 1] = ["keywords"];
 /// Kinds of match that are one part, whatever is written in them: a schema is judged as a whole.
 const ONE_PART: [&str; 1] = ["json_schema"];
+/// Kinds of match that no example can show: others are asked, or nothing is looked for.
+const UNPROVEN: [&str; 5] = ["webhook", "log", "valid_urls", "jwt", "prefix"];
 /// Matches nothing.
 const NEVER: &str = r"[^\s\S]";
 
@@ -42,15 +44,7 @@ pub struct Part {
 pub(super) fn of(document: &Document, rule: &Rule) -> Coverage {
     let Ok(whole) = serde_json::to_value(rule.written()) else { return Coverage::default() };
     let mut probe = Probe { document, rule, whole, coverage: Coverage::default() };
-    for kind in probe.keys("/match") {
-        let (at, before) = (format!("/match/{kind}"), probe.coverage.parts);
-        if !ONE_PART.contains(&kind.as_str()) {
-            probe.descend(&at);
-        }
-        if probe.coverage.parts == before {
-            probe.option(&at, true);
-        }
-    }
+    probe.kinds("/match");
     probe.descend("/exceptions");
     probe.coverage
 }
@@ -68,6 +62,21 @@ impl Probe<'_> {
         let map = self.whole.pointer(at).and_then(Value::as_object);
         let written = |key: &&String| self.document.contains(&format!("{at}/{key}"));
         map.into_iter().flat_map(Map::keys).filter(written).cloned().collect()
+    }
+
+    /// Each kind of match: its parts, or the whole of it.
+    fn kinds(&mut self, at: &str) {
+        for kind in self.keys(at).into_iter().filter(|kind| !UNPROVEN.contains(&kind.as_str())) {
+            let (below, before) = (format!("{at}/{kind}"), self.coverage.parts);
+            match kind.as_str() {
+                "not" => self.kinds(&below),
+                kind if ONE_PART.contains(&kind) => {}
+                _ => self.descend(&below),
+            }
+            if self.coverage.parts == before {
+                self.option(&below, true);
+            }
+        }
     }
 
     fn descend(&mut self, at: &str) {
@@ -90,7 +99,7 @@ impl Probe<'_> {
 
     /// Each item of a list, alone against none of them.
     fn items(&mut self, at: &str, items: &[Value]) {
-        let none = self.found_with(at, Some(Value::Array(Vec::new()))).unwrap_or_else(|| self.nothing());
+        let none = self.found_with(at, Some(Value::Array(Vec::new()))).unwrap_or_else(|| self.nothing(at));
         for (n, item) in items.iter().enumerate() {
             let place = format!("{at}/{n}");
             let Some(alone) = self.found_with(at, Some(Value::Array(vec![item.clone()]))) else { continue };
@@ -115,7 +124,7 @@ impl Probe<'_> {
                 item["regex"] = format!("{}{branch}{}", &regex[..start], &regex[end..]).into();
                 probe.found_with(list, Some(Value::Array(vec![item])))
             };
-            let none = with(self, NEVER).unwrap_or_else(|| self.nothing());
+            let none = with(self, NEVER).unwrap_or_else(|| self.nothing(list));
             for (flags, branch) in &alternation.branches {
                 let text = &regex[branch.clone()];
                 let Some(alone) = with(self, &format!("{flags}{text}")) else { continue };
@@ -134,7 +143,7 @@ impl Probe<'_> {
         }
         let with = self.finds(self.rule);
         let span = self.document.span_of(at);
-        self.note(named(at), span, with != without.unwrap_or_else(|| self.nothing()));
+        self.note(named(at), span, with != without.unwrap_or_else(|| self.nothing(at)));
     }
 
     fn note(&mut self, name: String, span: Option<Range<usize>>, shown: bool) {
@@ -158,10 +167,13 @@ impl Probe<'_> {
         variant(self.document, self.rule.id(), written).map(|rule| self.finds(&rule))
     }
 
-    /// What a rule finds that is none.
-    fn nothing(&self) -> Vec<Vec<Range<usize>>> {
+    /// What a rule finds that looks for nothing at a place: nothing, or everything where `not` turns it round.
+    fn nothing(&self, at: &str) -> Vec<Vec<Range<usize>>> {
+        let turned = at.split('/').skip(2).take_while(|key| *key == "not").count() % 2 == 1;
+        let whole = |example: &Example| 0..example.text().map_or(0, str::len);
         let examples = &self.rule.written().examples;
-        vec![Vec::new(); examples.matching.len() + examples.pass.len()]
+        let each = examples.matching.iter().chain(&examples.pass);
+        each.map(|example| turned.then(|| whole(example)).into_iter().collect()).collect()
     }
 
     fn finds(&self, rule: &Rule) -> Vec<Vec<Range<usize>>> {
@@ -237,7 +249,10 @@ mod tests {
     use super::*;
     use crate::{
         diagnostics::Source,
-        guard::{authoring::tests::rule, rules::open},
+        guard::{
+            authoring::{template, tests::rule},
+            rules::open,
+        },
     };
 
     fn coverage(text: &str) -> (usize, Vec<String>) {
@@ -285,5 +300,26 @@ mod tests {
     fn a_kind_without_parts_is_one() {
         let schema = "summary: s\nwhy: w\nstage: output\naction: warn\nmatch: {json_schema: {type: object}}\nexamples: {match: [no], pass: ['{}']}\n";
         assert_eq!(coverage(schema), (1, vec![]));
+        assert_eq!(coverage(&schema.replace("{type: object}}", "{type: object}, not: {gibberish: {}}}")).0, 2);
+    }
+
+    #[test]
+    fn what_no_example_can_show_is_no_part() {
+        let webhook = "{webhook: {url: 'https://a.test', timeout: 1s}}";
+        assert_eq!(coverage(&rule(webhook, "{match: [], pass: []}")), (0, vec![]));
+    }
+
+    #[test]
+    fn what_stands_under_not_is_covered_like_the_rest() {
+        let words = rule("{not: {words: [zebra, lion]}}", "{match: [A cat.], pass: [A zebra.]}");
+        assert_eq!(coverage(&words), (2, vec!["match.not.words: lion".to_owned()]));
+    }
+
+    #[test]
+    fn every_template_shows_all_its_parts() {
+        let uncovered = |kind: &str| coverage(template::of(kind).unwrap()).1;
+        let uncovered: Vec<_> =
+            template::kinds().map(|kind| (kind, uncovered(kind))).filter(|(_, parts)| !parts.is_empty()).collect();
+        assert!(uncovered.is_empty(), "{uncovered:?}");
     }
 }

@@ -30,6 +30,8 @@ pub struct Case {
     pub line: usize,
     /// What is wrong, if the rule does not do as it says.
     pub failure: Option<String>,
+    /// Why the rule matches it, where the place of the match does not tell.
+    pub reasons: Vec<String>,
 }
 
 /// Holds a rule file to its examples.
@@ -44,12 +46,13 @@ pub fn examine(id: &str, source: &Source) -> Examined {
         let failures: Vec<(String, Problem)> =
             unproven(&rule).into_iter().map(|example| (example.pointer.clone(), example.problem(&document))).collect();
         let examples = &rule.written().examples;
-        for (kind, count) in [("match", examples.matching.len()), ("pass", examples.pass.len())] {
-            cases.extend((0..count).map(|n| {
+        for (kind, list) in [("match", &examples.matching), ("pass", &examples.pass)] {
+            cases.extend(list.iter().enumerate().map(|(n, example)| {
                 let pointer = format!("/examples/{kind}/{n}");
                 let failure = failures.iter().find(|(at, _)| *at == pointer).map(|(_, problem)| problem.message.clone());
                 let line = document.source().place(document.span_of(&pointer).map_or(0, |span| span.start)).0;
-                Case { name: format!("{kind} {}", n + 1), line, failure }
+                let reasons = example.text().into_iter().flat_map(|text| rule.reasons(text)).collect();
+                Case { name: format!("{kind} {}", n + 1), line, failure, reasons }
             }));
         }
         problems.extend(failures.into_iter().map(|(_, problem)| problem));
@@ -73,6 +76,16 @@ mod tests {
         assert_eq!(cases, [("match 1", 8, false), ("match 2", 9, true), ("pass 1", 11, false), ("pass 2", 12, true)]);
         let report = examined.report.unwrap().to_string();
         assert!(report.contains("zebra.yaml:9:7") && report.contains("zebra.yaml:12:7"), "{report}");
+    }
+
+    #[test]
+    fn a_case_says_why_it_matches_where_the_place_does_not_tell() {
+        let schema = "match: {json_schema: {properties: {total: {type: number}}, required: [total]}}";
+        let examples = "examples: {match: ['{\"total\": \"3\"}'], pass: ['{\"total\": 3}']}";
+        let text = format!("summary: s\nwhy: w\nstage: output\naction: warn\n{schema}\n{examples}\n");
+        let cases = examine("order", &Source::new("order.yaml", text)).cases;
+        assert!(matches!(&cases[0].reasons[..], [reason] if reason.starts_with("/total: ")), "{cases:?}");
+        assert_eq!(cases[1].reasons, [""; 0]);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Found {
     pub action: Action,
     /// Where, in bytes of the text; empty if what it matched has no place.
     pub spans: Vec<Range<usize>>,
+    /// Why, where the place does not tell.
+    pub reasons: Vec<String>,
 }
 
 /// What becomes of a text.
@@ -98,6 +100,7 @@ fn findings(set: &RuleSet, role: Role, text: &str) -> Vec<Found> {
             summary: matched.written().summary.clone(),
             action: matched.action_on(role),
             spans,
+            reasons: matched.reasons(&text.text).collect(),
         }
     };
     spans.into_iter().map(found).collect()
@@ -191,5 +194,6 @@ mod tests {
     fn the_output_gate_is_asked_about_answers() {
         let trial = attempt(&["answer-is-json"], Gate::Output, Role::Assistant, "Sure!");
         assert_eq!(trial.verdict, Verdict::Blocked("answer-is-json".to_owned()));
+        assert_eq!(trial.findings[0].reasons, ["the text has no JSON"]);
     }
 }
