@@ -23,7 +23,7 @@ use crate::{
     demo,
     diagnostics::Report,
     embed::{self, Bundled, EmbedError, EngineChoice, Fingerprint, Worker},
-    guard::{Rules, rules},
+    guard::{Meaning, Rules, rules},
     ingress::{self, Bounds, Listener, Service, Workers, serve},
     ledger::Savings,
     outbound::Client,
@@ -127,6 +127,8 @@ impl App {
             upstream: route.base_url.to_string(),
             store: store.as_ref().map(|store| store.place()),
         };
+        let meaning = Meaning::new(semantic.as_ref().map(|(semantic, _)| semantic.worker.clone()));
+        meaning.prepare(&pack).await;
         let label = semantic
             .as_ref()
             .map_or_else(Arc::default, |(semantic, engine)| store::engine_label(engine, semantic.fingerprint.as_bytes()));
@@ -134,7 +136,7 @@ impl App {
         let writer = store.map(|store| Writer::start(store, label)).transpose()?;
         let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic)).kept_in(writer).keyed_by(secret);
         cache.recall_differences().await;
-        let (rules, savings) = (Arc::new(Rules::new(pack)), Arc::new(Savings::new(config.ledger)));
+        let (rules, savings) = (Arc::new(Rules::new(pack, meaning)), Arc::new(Savings::new(config.ledger)));
         let rooms = Rooms {
             cache: cache.clone(),
             plan: CachePlan::of(&config.cache, &Wish::default()),

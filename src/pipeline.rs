@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use crate::{
     access::Access,
-    cache::{self, Cache, CachePlan, Exact, Lookup, flight::Flights},
+    cache::{self, Cache, CachePlan, Exact, flight::Flights},
     error::{Error, Result},
     exchange::Exchange,
     guard::{ClearedStream, Clearing, Rules, Screening, StreamGate, hold},
@@ -23,7 +23,7 @@ pub use call::{Arriving, Call, Caller, Head, Passage, Reply, Unread, Wish};
 pub use flight::{FlightKey, Landing};
 pub use stream::Stream;
 
-use flight::{Answered, Asked};
+use flight::{Answered, Asked, Compared};
 
 /// All stages.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Pipeline {
     async fn stages(self: &Arc<Self>, call: Call, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Reply> {
         let (endpoint, gates) = (call.request.endpoint(), self.rules.gates());
         // 1: nothing is looked up, embedded or sent before it is screened.
-        let screened = match gates.input.screen(call.request, exchange)? {
+        let screened = match gates.screen(call.request, exchange).await? {
             Screening::Passed(screened) => screened,
             Screening::Blocked(block) => return Ok(Reply::Blocked(block)),
         };
@@ -98,15 +98,13 @@ impl Pipeline {
     async fn answer(&self, asked: &Asked, exchange: &mut Exchange) -> Result<Answered> {
         let (endpoint, output) = (asked.screened.request().endpoint(), &asked.gates.output);
         // 2: not the same request, but maybe one that means the same.
-        let ticket = match &asked.scope {
-            Some(scope) => match self.cache.lookup(scope, &asked.screened, &asked.plan, exchange).await {
-                Lookup::Hit(stored) => {
-                    let clearing = output.clear_stored(endpoint, stored, exchange)?;
-                    return Ok(self.settle(clearing, Head::json(), None, exchange));
-                }
-                Lookup::Miss(ticket) => Some(ticket),
-            },
-            None => None,
+        let ticket = match self.compare(asked, exchange).await {
+            Compared::Hit(stored) => {
+                let clearing = output.clear_stored(endpoint, stored, exchange)?;
+                return Ok(self.settle(clearing, Head::json(), None, exchange));
+            }
+            Compared::Blocked(block) => return Ok(Answered::Blocked(block)),
+            Compared::Miss(ticket) => ticket,
         };
         // 3: on a miss or a bypass, the upstream.
         let answer = self.router.attempt(&asked.screened, &asked.passage, exchange).await?;

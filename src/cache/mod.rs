@@ -144,10 +144,21 @@ pub enum Exact {
 /// What a lookup came to.
 #[derive(Debug)]
 pub enum Lookup {
-    /// An answer, to be cleared again.
-    Hit(Stored),
+    /// An answer, to be cleared again, and what it was compared by.
+    Hit(Stored, Option<Box<Question>>),
     /// Nothing that may be served; the ticket says where the fresh answer belongs.
     Miss(Box<Ticket>),
+}
+
+impl Lookup {
+    /// The text that was compared and its vector, where one was computed.
+    pub fn meaning(&self) -> Option<(&str, &[f32])> {
+        let question = match self {
+            Self::Hit(_, question) => question.as_deref(),
+            Self::Miss(ticket) => ticket.question.as_ref(),
+        };
+        question.map(|question| (&*question.text, &*question.vector))
+    }
 }
 
 /// Where an answer belongs. Made by a lookup, spent by [`Cache::settle`].
@@ -259,7 +270,7 @@ impl Cache {
             && self.entries.contains_key(&scope.exact)
             && let Some(entry) = self.live(&scope.exact)
         {
-            return Lookup::Hit(self.served(&entry, CacheStatus::Hit, exchange));
+            return Lookup::Hit(self.served(&entry, CacheStatus::Hit, exchange), None);
         }
         let about = about(screened, plan, exchange);
         let mut ticket =
@@ -273,7 +284,10 @@ impl Cache {
                     Some(best) if plan.mode == Mode::Shadow => {
                         ticket.shadow = Some(Shadow { judged: best.note(), entry: best.entry });
                     }
-                    Some(best) => return Lookup::Hit(self.served(&best.entry, CacheStatus::SemanticHit, exchange)),
+                    Some(best) => {
+                        let stored = self.served(&best.entry, CacheStatus::SemanticHit, exchange);
+                        return Lookup::Hit(stored, ticket.question.map(Box::new));
+                    }
                     None => {}
                 }
             }

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 pub mod checks;
 mod input;
+mod meaning;
 mod output;
 pub mod placeholder;
 pub mod proof;
@@ -16,6 +17,7 @@ mod stream;
 pub mod verdict;
 
 pub use input::{InputGate, Screening};
+pub use meaning::Meaning;
 pub use output::{Clearing, OutputGate};
 pub use placeholder::Bindings;
 pub use proof::{Cleared, Complete, Screened, Stored};

@@ -2,15 +2,19 @@
 
 use std::{fmt, ops::Range};
 
+pub mod injection;
 mod json_schema;
 mod length;
+mod meaning;
 mod pattern;
 mod topic;
 mod validate;
 mod words;
 
+pub use injection::Injection;
 pub use json_schema::JsonSchema;
 pub use length::Length;
+pub use meaning::Embedding;
 pub use pattern::Pattern;
 pub use topic::Topic;
 pub use validate::Validator;
@@ -74,6 +78,17 @@ pub trait FactCheck: Send + Sync + fmt::Debug {
 pub trait VectorCheck: Send + Sync + fmt::Debug {
     /// Whether the text with this vector, of length 1, matches.
     fn matches(&self, text: &str, vector: &[f32]) -> bool;
+
+    /// Whether the text is embedded for it, where the cache does not do so anyway.
+    fn embedding(&self) -> Embedding;
+
+    /// Sentences with whose vectors it compares. Until it has learnt those, it matches nothing.
+    fn sentences(&self) -> &[String] {
+        &[]
+    }
+
+    /// Takes the vectors of its sentences, in their order.
+    fn learn(&self, _vectors: Vec<Vec<f32>>) {}
 }
 
 #[cfg(test)]

@@ -103,10 +103,11 @@ impl Compiler<'_> {
 
     /// One line for each kind of match.
     fn matches(&mut self, written: &Written) {
-        let Match { patterns, words, topic, json_schema, length } = &written.matching;
+        let Match { patterns, words, topic, injection, json_schema, length } = &written.matching;
         self.kind(written, "patterns", Some(patterns));
         self.kind(written, "words", Some(words));
         self.kind(written, "topic", topic.as_ref());
+        self.kind(written, "injection", injection.as_ref());
         self.kind(written, "json_schema", json_schema.as_ref());
         self.kind(written, "length", length.as_ref());
         if self.checks.is_empty() && self.problems.is_empty() {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     guard::{
-        checks::{Facts, Needs, Reach},
+        checks::{Facts, Needs, Reach, VectorCheck},
         verdict::{Action, Gate},
     },
     wire::{Role, Text},
@@ -68,7 +68,13 @@ impl Rule {
         found.retain(|span| !self.except.iter().any(|except| except.is_match(&text[span.clone()])));
     }
 
-    fn looks_at(&self, role: Role) -> bool {
+    /// Its checks on the meaning of a text.
+    pub(in crate::guard) fn vector_checks(&self) -> &[Box<dyn VectorCheck>] {
+        &self.checks.vectors
+    }
+
+    /// Whether it looks at words of this role.
+    pub(in crate::guard) fn looks_at(&self, role: Role) -> bool {
         let name = match role {
             Role::System => RoleName::System,
             Role::User => RoleName::User,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::guard::{
-    checks::{JsonSchema as Shape, Length, Pattern, Topic, Words},
+    checks::{Injection, JsonSchema as Shape, Length, Pattern, Topic, Words},
     verdict::{Action, Gate},
 };
 
@@ -108,6 +108,9 @@ pub struct Match {
     /// A topic: two kinds of words in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
+    /// Attempts to make the model do what its app does not want.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub injection: Option<Injection>,
     /// Matches an answer that is not JSON of this shape (JSON Schema 2020-12).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json_schema: Option<Shape>,
