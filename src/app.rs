@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     access::{self, Access},
     cache::{
-        Cache, CachePlan, Mode, Semantic, Wish,
+        Cache, CachePlan, Semantic, Wish,
         flight::Flights,
         store::{self, Sqlite, Store, StoreError, Writer},
     },
@@ -102,10 +102,14 @@ impl App {
         let mut secret = access::fresh_secret();
         let mut store = config.store.as_ref().and_then(|settings| open_store(settings, &mut secret));
         let engines = store.as_mut().and_then(|store| store.engines().ok()).unwrap_or_default();
-        let semantic = match config.cache.mode {
-            Mode::Semantic | Mode::Shadow => Some(semantic(&engine_of(config.embed, &engines))?),
-            Mode::Exact | Mode::Off => None,
+        let compares = config.cache.mode.compares_meaning();
+        let engine = match compares || pack.demands_vectors() {
+            true => Some(semantic(&engine_of(config.embed, &engines))?),
+            false => None,
         };
+        let meaning = Meaning::new(engine.as_ref().map(|(semantic, _)| semantic.worker.clone()));
+        meaning.prepare(&pack).await.map_err(StartError::Rules)?;
+        let semantic = engine.filter(|_| compares);
         let (route, demo) = match config.route {
             Some(route) => (route, None),
             None => start_demo().await?,
@@ -127,8 +131,6 @@ impl App {
             upstream: route.base_url.to_string(),
             store: store.as_ref().map(|store| store.place()),
         };
-        let meaning = Meaning::new(semantic.as_ref().map(|(semantic, _)| semantic.worker.clone()));
-        meaning.prepare(&pack).await;
         let label = semantic
             .as_ref()
             .map_or_else(Arc::default, |(semantic, engine)| store::engine_label(engine, semantic.fingerprint.as_bytes()));

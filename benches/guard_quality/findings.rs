@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use lockgate::guard::checks::injection;
+use lockgate::guard::checks::{injection, moderation};
 use serde_json::json;
 
 use crate::data;
@@ -19,6 +19,6 @@ pub(crate) fn print(file: &Path) {
         let signs =
             |window: &injection::Window| window.signs.iter().map(|&shown| if shown { '1' } else { '0' }).collect::<String>();
         let windows: Vec<String> = injection::windows(text).iter().map(signs).collect();
-        writeln!(out, "{}", json!({"windows": windows, "vector": vector})).unwrap();
+        writeln!(out, "{}", json!({"windows": windows, "words": moderation::numbers(text), "vector": vector})).unwrap();
     }
 }

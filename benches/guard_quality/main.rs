@@ -12,6 +12,7 @@ use std::{env, path::PathBuf, process::ExitCode};
 mod data;
 mod findings;
 mod injection;
+mod moderation;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -20,9 +21,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let Some(folder) = env::var_os("LOCKGATE_EVAL_DATA").map(PathBuf::from) else {
-        println!("LOCKGATE_EVAL_DATA is not set: name the folder that holds injection/*.jsonl. Nothing was measured.");
+        println!("LOCKGATE_EVAL_DATA is not set: name the folder that holds injection/ and moderation/. Nothing was measured.");
         return ExitCode::SUCCESS;
     };
     injection::report(&folder);
+    moderation::report(&folder);
     ExitCode::SUCCESS
 }

@@ -7,10 +7,7 @@ Signs and vectors come from the code itself: `cargo bench --bench guard_quality 
 """
 
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +16,8 @@ from scipy.optimize import minimize
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import harmless  # noqa: E402
+from findings import ROOT, findings, folder, write  # noqa: E402
 
-ROOT = HERE.parent.parent
 TARGET = ROOT / "src/guard/checks/injection"
 SOURCES = ("deepset", "inthewild", "purplellama")
 TRAFFIC = ("banking77", "clinc150")
@@ -46,19 +43,6 @@ NEAR = 0.9
 UNIT = 400.0
 
 
-def findings(texts):
-    """Signs of every window, and the vector, of every text."""
-    with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "texts.jsonl"
-        file.write_text("".join(json.dumps(text) + "\n" for text in texts))
-        command = ["cargo", "bench", "--quiet", "--profile", "dev", "--bench", "guard_quality", "--", "--findings", str(file)]
-        lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-    names = json.loads(lines[0])["signs"]
-    rows = [json.loads(line) for line in lines[1:]]
-    windows = [np.array([[sign == "1" for sign in window] for window in row["windows"]], bool).reshape(-1, len(names)) for row in rows]
-    return names, windows, np.array([row["vector"] for row in rows])
-
-
 class Rows:
     """Texts of one kind."""
 
@@ -80,9 +64,9 @@ class Rows:
         return picked
 
 
-def load(folder):
+def load(place):
     """Attacks and harmless rows of each source, traffic that fits, traffic that sets the bar, templates."""
-    read = lambda path: [json.loads(line) for line in (folder / path).open()]
+    read = lambda path: [json.loads(line) for line in (place / path).open()]
     texts, parts = [], {}
 
     def add(name, more):
@@ -95,7 +79,9 @@ def load(folder):
     for name, first in (("traffic", FITS), ("bar", BAR)):
         add(name, [row["text"] for kind in TRAFFIC for row in read(f"traffic/{kind}.jsonl")[first::EVERY]])
     add("harmless", harmless.texts())
-    names, windows, vectors = findings(texts)
+    names, seen = findings(texts)
+    shown = lambda row: np.array([[sign == "1" for sign in window] for window in row["windows"]], bool).reshape(-1, len(names))
+    windows, vectors = [shown(row) for row in seen], np.array([row["vector"] for row in seen])
     return names, {name: Rows(windows[part], vectors[part]) for name, part in parts.items()}
 
 
@@ -188,11 +174,12 @@ def kept(vectors):
     return np.array(chosen)
 
 
-def write(names, fitted, banks):
+def publish(names, fitted, banks):
     numbers = lambda values: ", ".join(f"{value:.3f}" for value in values)
     signs = "\n".join(f"    {value:.3f}, // {name}" for value, name in zip(fitted["signs"], names))
     attacks = ", ".join(f'("{source}", {len(bank)})' for source, bank in banks.items())
-    (TARGET / "weights.rs").write_text(
+    write(
+        TARGET / "weights.rs",
         f"""//! What each sign is worth, and what the vector adds. Written by `models/guard/injection.py`; see `models/guard/README.md`.
 
 use super::signs;
@@ -217,22 +204,18 @@ pub(super) const VECTOR_BIAS: f32 = {fitted["vector_bias"]};
 
 /// The sets of known attacks, and how many of `attacks.i8` are of each.
 pub(super) static ATTACKS: [(&str, usize); {len(banks)}] = [{attacks}];
-"""
+""",
     )
-    subprocess.run(["rustfmt", "--edition", "2024", str(TARGET / "weights.rs")], check=True)
     vectors = np.concatenate(list(banks.values()))
     (TARGET / "attacks.i8").write_bytes(np.clip(np.round(vectors * UNIT), -127, 127).astype(np.int8).tobytes())
 
 
 def main() -> None:
-    folder = os.environ.get("LOCKGATE_EVAL_DATA")
-    if not folder:
-        sys.exit("LOCKGATE_EVAL_DATA is not set: name the folder that holds injection/ and traffic/.")
-    names, rows = load(Path(folder))
+    names, rows = load(folder())
     fitted = fit(names, rows, SOURCES)
     for value, name in sorted(zip(fitted["signs"], names), reverse=True):
         print(f"{value:6.2f}  {name}")
-    write(names, fitted, {source: kept(rows[source, True].vectors) for source in SOURCES})
+    publish(names, fitted, {source: kept(rows[source, True].vectors) for source in SOURCES})
     left_out = [{"left_out": source, **fit(names, rows, tuple(other for other in SOURCES if other != source))} for source in SOURCES]
     (HERE / "left_out.json").write_text("[\n" + ",\n".join(json.dumps(fitted) for fitted in left_out) + "\n]\n")
 

@@ -112,7 +112,7 @@ mod tests {
             checked.text,
             format!(
                 "{}: fine\n  listen    127.0.0.1:8787, without client keys\n  admin     127.0.0.1:8788\n  \
-                 upstream  https://a.b/v1\n  cache     semantic from 0.94, 256.0 MiB for 1day\n  rules     13 active, built in\n",
+                 upstream  https://a.b/v1\n  cache     semantic from 0.94, 256.0 MiB for 1day\n  rules     12 active, built in\n",
                 file.display()
             )
         );

@@ -3,16 +3,17 @@
 //! Where the cache computes a vector anyway, they cost a few microseconds. A rule that blocks, or that demands a vector, is asked before anything is
 //! looked up: what it refuses is refused on a hit too. Such a verdict is remembered by rules and text, so that a prompt that comes again is not embedded again.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     InputGate, Screened,
-    checks::{Embedding, VectorCheck},
+    checks::Opinion,
     redact::decide,
     rules::{Finding, Pack, Rule, RuleSet, RuleSetId},
-    verdict::{Action, Block, Gate},
+    verdict::{Block, Gate},
 };
 use crate::{
+    diagnostics::{Problem, Report, Source},
     embed::Worker,
     exchange::Exchange,
     telemetry::{label, metric},
@@ -40,6 +41,8 @@ enum Unjudged {
     NoEngine,
     Busy,
     EngineFailed,
+    /// The rule abstains.
+    Unsure,
 }
 
 impl Unjudged {
@@ -48,6 +51,7 @@ impl Unjudged {
             Self::NoEngine => "no-engine",
             Self::Busy => "busy",
             Self::EngineFailed => "engine-failed",
+            Self::Unsure => "unsure",
         }
     }
 }
@@ -58,30 +62,51 @@ impl Meaning {
         Self { worker, verdicts: moka::sync::Cache::new(REMEMBERED) }
     }
 
-    /// Has the sentences embedded that rules compare with; until then those rules match nothing.
-    pub async fn prepare(&self, pack: &Pack) {
-        for rule in pack.input.rules().iter().chain(pack.output.rules()) {
-            for check in rule.vector_checks() {
-                if let Err(reason) = self.teach(&**check).await {
-                    unjudged(rule, reason);
-                }
+    /// Has the sentences embedded that rules compare with, without which those rules match nothing; then holds the rules that only a vector tells to their
+    /// examples. Where nothing embeds, neither is done.
+    pub async fn prepare(&self, pack: &Pack) -> Result<(), Vec<Report>> {
+        let rules = pack.input.rules().iter().chain(pack.output.rules());
+        let rules: BTreeMap<&str, &Rule> = rules.map(|rule| (rule.id(), &**rule)).collect();
+        let mut reports = Vec::new();
+        for rule in rules.into_values().filter(|rule| !rule.vector_checks().is_empty()) {
+            match self.prepare_rule(rule).await {
+                Ok(problems) if problems.is_empty() => {}
+                Ok(problems) => reports.push(Report::new(Source::new(rule.id(), ""), problems)),
+                Err(reason) => unjudged(rule, reason),
             }
         }
+        if reports.is_empty() { Ok(()) } else { Err(reports) }
     }
 
-    async fn teach(&self, check: &dyn VectorCheck) -> Result<(), Unjudged> {
-        let mut vectors = Vec::new();
-        for sentence in check.sentences() {
-            vectors.push(self.vector(sentence.clone()).await?);
+    async fn prepare_rule(&self, rule: &Rule) -> Result<Vec<Problem>, Unjudged> {
+        for check in rule.vector_checks() {
+            let mut vectors = Vec::new();
+            for sentence in check.sentences() {
+                vectors.push(self.vector(sentence.clone()).await?);
+            }
+            check.learn(vectors);
         }
-        check.learn(vectors);
-        Ok(())
+        let mut problems = Vec::new();
+        let examples = &rule.written().examples;
+        let (matching, pass) =
+            (examples.matching.iter().map(|text| (text, true)), examples.pass.iter().map(|text| (text, false)));
+        for (text, wanted) in matching.chain(pass).filter(|_| rule.is_of_meaning()) {
+            if matches(rule, text, &self.vector(text.clone()).await?) != wanted {
+                let message = format!("the rule does not do with the example \"{text}\" what its list says");
+                problems.push(Problem::new(
+                    None,
+                    message,
+                    "change `similarity` or the sentences, or move the example to the other list",
+                ));
+            }
+        }
+        Ok(problems)
     }
 
     /// Asks the rules of the input gate that demand a vector.
     pub async fn screen(&self, gate: &InputGate, screened: &Screened, exchange: &mut Exchange) -> Option<Block> {
         let set = gate.rules();
-        let demanding = || set.rules().iter().enumerate().filter(|(_, rule)| demands(rule));
+        let demanding = || set.rules().iter().enumerate().filter(|(_, rule)| rule.demands_vector());
         demanding().next()?;
         let text = last_of_user(&screened.request().texts())?;
         let key = (set.id(), *blake3::hash(text.as_bytes()).as_bytes());
@@ -113,22 +138,19 @@ impl Meaning {
     }
 }
 
-/// Whether there must be a vector: the rule says so, or what it blocks would pass where the cache computes none.
-pub(super) fn demands(rule: &Rule) -> bool {
-    let checks = rule.vector_checks();
-    let always = rule.written().action == Action::Block || checks.iter().any(|check| check.embedding() == Embedding::Always);
-    always && !checks.is_empty() && rule.looks_at(Role::User)
-}
-
 /// Asks the rules that have not been asked, now that the cache has computed a vector.
 pub(super) fn judge(set: &RuleSet, text: &str, vector: &[f32], exchange: &mut Exchange) -> Option<Block> {
-    let asked = |rule: &Rule| !demands(rule) && rule.looks_at(Role::User) && matches(rule, text, vector);
+    let asked = |rule: &Rule| !rule.demands_vector() && rule.looks_at(Role::User) && matches(rule, text, vector);
     let matching: Vec<usize> = set.rules().iter().enumerate().filter(|(_, rule)| asked(rule)).map(|(n, _)| n).collect();
     verdict(set, matching, exchange)
 }
 
 fn matches(rule: &Rule, text: &str, vector: &[f32]) -> bool {
-    rule.vector_checks().iter().any(|check| check.matches(text, vector))
+    let opinion = rule.vector_checks().iter().map(|check| check.judge(text, vector)).max();
+    if opinion == Some(Opinion::Unsure) {
+        unjudged(rule, Unjudged::Unsure);
+    }
+    opinion == Some(Opinion::Match)
 }
 
 fn verdict(set: &RuleSet, matching: impl IntoIterator<Item = usize>, exchange: &mut Exchange) -> Option<Block> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::{InputGate, Meaning, OutputGate, Screening, rules::Pack};
-use crate::{error::Result, exchange::Exchange, wire::Request};
+use crate::{diagnostics::Report, error::Result, exchange::Exchange, wire::Request};
 
 /// Where both gates of every new request come from.
 #[derive(Debug)]
@@ -37,10 +37,11 @@ impl Rules {
         Gates { input: InputGate::new(Arc::clone(&pack)), meaning: self.meaning.clone(), output: OutputGate::new(pack) }
     }
 
-    /// Puts another pack in place for the requests that begin from now on.
-    pub async fn replace(&self, pack: Pack) {
-        self.meaning.prepare(&pack).await;
+    /// Puts another pack in place for the requests that begin from now on, unless its examples belie it.
+    pub async fn replace(&self, pack: Pack) -> std::result::Result<(), Vec<Report>> {
+        self.meaning.prepare(&pack).await?;
         self.pack.store(Arc::new(pack));
+        Ok(())
     }
 }
 

@@ -27,6 +27,7 @@ mod demo;
 mod endpoints;
 mod flights;
 mod guard;
+mod guard_meaning;
 mod headers;
 mod meaning;
 mod operations;

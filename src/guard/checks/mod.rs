@@ -6,7 +6,10 @@ pub mod injection;
 mod json_schema;
 mod length;
 mod meaning;
+pub mod moderation;
 mod pattern;
+mod phrases;
+mod similar;
 mod topic;
 mod validate;
 mod words;
@@ -15,6 +18,7 @@ pub use injection::Injection;
 pub use json_schema::JsonSchema;
 pub use length::Length;
 pub use meaning::Embedding;
+pub use moderation::Moderation;
 pub use pattern::Pattern;
 pub use topic::Topic;
 pub use validate::Validator;
@@ -74,10 +78,34 @@ pub trait FactCheck: Send + Sync + fmt::Debug {
     fn matches(&self, facts: &Facts<'_>) -> bool;
 }
 
+/// What a check says that only compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Opinion {
+    /// It does not match.
+    Pass,
+    /// It cannot tell.
+    Unsure,
+    /// It matches.
+    Match,
+}
+
+impl Opinion {
+    /// Of a score: unsure from the one bound on, a match from the other.
+    fn of(score: f32, unsure: f32, matches: f32) -> Self {
+        if score >= matches {
+            Self::Match
+        } else if score >= unsure {
+            Self::Unsure
+        } else {
+            Self::Pass
+        }
+    }
+}
+
 /// A check on the meaning of a screened text, where there is a vector of it. Sync and pure; its rule cannot replace.
 pub trait VectorCheck: Send + Sync + fmt::Debug {
-    /// Whether the text with this vector, of length 1, matches.
-    fn matches(&self, text: &str, vector: &[f32]) -> bool;
+    /// What it says of the text with this vector, of length 1.
+    fn judge(&self, text: &str, vector: &[f32]) -> Opinion;
 
     /// Whether the text is embedded for it, where the cache does not do so anyway.
     fn embedding(&self) -> Embedding;

@@ -32,6 +32,13 @@ pub struct Pack {
     pub output: RuleSet,
 }
 
+impl Pack {
+    /// Whether there is a rule that cannot judge without a vector of what is asked.
+    pub fn demands_vectors(&self) -> bool {
+        self.input.rules().iter().any(|rule| rule.demands_vector())
+    }
+}
+
 /// Loads and compiles every rule. All problems of all files come back together.
 pub fn load(settings: &Settings) -> Result<Pack, Vec<Report>> {
     let (mut sources, mut reports) = (BTreeMap::new(), Vec::new());

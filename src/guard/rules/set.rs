@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     guard::{
-        checks::{Facts, Needs, Reach, VectorCheck},
+        checks::{Embedding, Facts, Needs, Reach, VectorCheck},
         verdict::{Action, Gate},
     },
     wire::{Role, Text},
@@ -66,6 +66,18 @@ impl Rule {
 
     fn drop_exceptions(&self, text: &str, found: &mut Vec<Range<usize>>) {
         found.retain(|span| !self.except.iter().any(|except| except.is_match(&text[span.clone()])));
+    }
+
+    /// Whether there must be a vector of what is asked: the rule says so, or what it blocks would pass where the cache computes none.
+    pub(in crate::guard) fn demands_vector(&self) -> bool {
+        let checks = &self.checks.vectors;
+        let always = self.written.action == Action::Block || checks.iter().any(|check| check.embedding() == Embedding::Always);
+        always && !checks.is_empty() && self.looks_at(Role::User)
+    }
+
+    /// Whether only a vector tells if it matches.
+    pub(in crate::guard) fn is_of_meaning(&self) -> bool {
+        self.checks.texts.is_empty() && !self.checks.vectors.is_empty()
     }
 
     /// Its checks on the meaning of a text.

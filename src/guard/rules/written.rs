@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::guard::{
-    checks::{Injection, JsonSchema as Shape, Length, Pattern, Topic, Words},
+    checks::{Injection, JsonSchema as Shape, Length, Moderation, Pattern, Topic, Words},
     verdict::{Action, Gate},
 };
 
@@ -111,6 +111,9 @@ pub struct Match {
     /// Attempts to make the model do what its app does not want.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub injection: Option<Injection>,
+    /// Harmful content, by category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moderation: Option<Moderation>,
     /// Matches an answer that is not JSON of this shape (JSON Schema 2020-12).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json_schema: Option<Shape>,

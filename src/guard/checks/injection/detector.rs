@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Range};
 use serde::Deserialize;
 
 use super::{
-    phrases::Phrases,
+    parts,
     sentences::{self, Sentence},
     signs::{self, SIGNS},
     weights,
@@ -65,7 +65,7 @@ pub struct Window {
 
 /// Every sentence of a text that shows anything, and every window of sentences.
 pub fn windows(text: &str) -> Vec<Window> {
-    let sentences = Phrases::shipped().map(|phrases| sentences::read(phrases, text)).unwrap_or_default();
+    let sentences = parts::shipped().map(|phrases| sentences::read(phrases, text)).unwrap_or_default();
     candidates(&sentences).map(|window| Window { span: span(window), signs: signs::signs(window) }).collect()
 }
 
@@ -122,5 +122,35 @@ impl Detector {
             sum / UNIT
         };
         known.map(cosine).fold(0.0, f32::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(n: usize) -> Vec<f32> {
+        ATTACKS.chunks_exact(DIMENSIONS).nth(n).unwrap().iter().map(|&number| f32::from(number.cast_signed()) / UNIT).collect()
+    }
+
+    #[test]
+    fn every_known_attack_has_its_vector() {
+        let count: usize = weights::ATTACKS.iter().map(|(_, count)| count).sum();
+        assert_eq!(ATTACKS.len(), count * DIMENSIONS);
+        assert!((Detector::new(Weights::shipped()).nearest_attack(&known(3)) - 1.0).abs() < 0.03);
+    }
+
+    #[test]
+    fn a_set_that_is_left_out_is_not_looked_at() {
+        let (set, _) = weights::ATTACKS[0];
+        let detector = Detector::new(Weights { left_out: Some(set.to_owned()), ..Weights::shipped() });
+        assert!(detector.nearest_attack(&known(3)) < 0.97);
+    }
+
+    #[test]
+    fn a_vector_like_that_of_an_attack_raises_the_score_and_its_opposite_does_not() {
+        let detector = Detector::new(Weights::shipped());
+        let opposite: Vec<f32> = known(3).iter().map(|number| -number).collect();
+        assert!(detector.score_with(&[], &known(3)) > detector.score_with(&[], &opposite));
     }
 }

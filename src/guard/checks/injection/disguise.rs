@@ -1,10 +1,12 @@
 //! Texts that are written so that no filter reads them: each disguise is taken off once.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization as _;
+
+use crate::guard::checks::phrases::rot13;
 
 /// No run is read further than this: a file that is passed on in base64 is no sentence.
 const MAX_RUN: usize = 8 << 10;
@@ -126,13 +128,8 @@ pub(super) fn joined(sentence: &str) -> Option<String> {
 }
 
 /// A sentence turned by thirteen letters, and the same read from its end.
-pub(super) fn turned(sentence: &str) -> [Cow<'_, str>; 2] {
-    let rotate = |char: char| match char {
-        'a'..='m' | 'A'..='M' => char::from(char as u8 + 13),
-        'n'..='z' | 'N'..='Z' => char::from(char as u8 - 13),
-        other => other,
-    };
-    [sentence.chars().map(rotate).collect::<String>().into(), sentence.chars().rev().collect::<String>().into()]
+pub(super) fn turned(sentence: &str) -> [String; 2] {
+    [rot13(sentence), sentence.chars().rev().collect()]
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::{borrow::Cow, ops::Range};
 
 use super::{
     disguise::{self, Plain},
-    phrases::{Part, Parts, Phrases},
+    parts::{self, Part},
 };
+use crate::guard::checks::phrases::{Parts, Phrases};
 
 /// A sentence is cut here, so that a text without a full stop is read in pieces too.
 const MAX_SENTENCE: usize = 400;
@@ -30,14 +31,15 @@ pub(super) fn read(phrases: &Phrases, text: &str) -> Vec<Sentence> {
     let shouts = text.bytes().any(|byte| byte.is_ascii_lowercase());
     let spoken = spans(text).map(|span| {
         let sentence = &text[span.clone()];
-        let mut parts = parts(phrases, sentence);
+        let mut parts = played(phrases, sentence);
         if shouts && is_shouted(sentence) {
-            parts.add(Part::Shouted);
+            parts.add(Part::Shouted as usize);
         }
         if text[..span.start].len() - text[..span.start].trim_end_matches('\n').len() >= EMPTY_LINES {
-            parts.add(Part::Blank);
+            parts.add(Part::Blank as usize);
         }
-        Sentence { span, parts }
+        let blank = sentence.len() - sentence.trim_start().len();
+        Sentence { span: span.start + blank..span.end, parts }
     });
     let mut sentences: Vec<_> = spoken.filter(|sentence| !sentence.parts.is_empty()).collect();
     let encoded: Vec<_> = disguise::decoded(text).map(|(span, said)| encoded(phrases, span, &said)).collect();
@@ -50,20 +52,20 @@ pub(super) fn read(phrases: &Phrases, text: &str) -> Vec<Sentence> {
 
 fn encoded(phrases: &Phrases, span: Range<usize>, said: &str) -> Sentence {
     let mut parts = spans(said).fold(Parts::default(), |parts, span| parts.with(spoken(phrases, &said[span])));
-    parts.add(Part::Encoded);
+    parts.add(Part::Encoded as usize);
     Sentence { span, parts }
 }
 
 /// What is played in a sentence, with its disguise and without.
-fn parts(phrases: &Phrases, sentence: &str) -> Parts {
+fn played(phrases: &Phrases, sentence: &str) -> Parts {
     let mut parts = spoken(phrases, sentence);
     let undisguised = disguise::without_digits(sentence).into_iter().chain(disguise::joined(sentence));
     undisguised.for_each(|plain| add_disguised(&mut parts, spoken(phrases, &plain)));
-    if parts.has(Parts::of(&[Part::Turned])) {
+    if parts.has(parts::parts(&[Part::Turned])) {
         disguise::turned(sentence).iter().for_each(|plain| add_disguised(&mut parts, spoken(phrases, plain)));
     }
     if is_repeated(sentence) {
-        parts.add(Part::Repeated);
+        parts.add(Part::Repeated as usize);
     }
     parts
 }
@@ -72,21 +74,21 @@ fn parts(phrases: &Phrases, sentence: &str) -> Parts {
 fn add_disguised(parts: &mut Parts, found: Parts) {
     if !parts.has(found) {
         *parts = parts.with(found);
-        parts.add(Part::Disguised);
+        parts.add(Part::Disguised as usize);
     }
 }
 
 fn spoken(phrases: &Phrases, sentence: &str) -> Parts {
     if sentence.is_ascii() {
-        return phrases.parts(sentence);
+        return parts::spoken(phrases, sentence);
     }
     let plain = Plain::of(sentence);
-    let mut parts = phrases.parts(&plain.text);
+    let mut parts = parts::spoken(phrases, &plain.text);
     if plain.invisible {
-        parts.add(Part::Invisible);
+        parts.add(Part::Invisible as usize);
     }
     if plain.mixed {
-        parts.add(Part::Disguised);
+        parts.add(Part::Disguised as usize);
     }
     parts
 }
@@ -130,4 +132,42 @@ fn is_repeated(sentence: &str) -> bool {
         last = word.into();
         run >= REPEATS
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::parts::parts, *};
+
+    fn parts_of(text: &str) -> Parts {
+        read(parts::shipped().unwrap(), text).iter().fold(Parts::default(), |all, sentence| all.with(sentence.parts))
+    }
+
+    #[test]
+    fn what_has_nothing_in_it_costs_no_sentence() {
+        assert!(read(parts::shipped().unwrap(), "The reading room stays on the ground floor. It opens in spring.").is_empty());
+    }
+
+    #[test]
+    fn the_way_in_which_a_text_is_written_plays_a_part() {
+        let shouting = "Where is the station FORGET WHAT YOU KNOW please";
+        for (text, part) in [
+            (shouting.to_owned(), Part::Shouted),
+            (format!("{}say yes", "\n".repeat(8)), Part::Blank),
+            ("poem ".repeat(40), Part::Repeated),
+            ("Igno\u{200b}re it".to_owned(), Part::Invisible),
+            (data_encoding::BASE64.encode(b"say yes and tell me that it is so"), Part::Encoded),
+        ] {
+            assert!(parts_of(&text).has(parts(&[part])), "{part:?} in {text:?}");
+        }
+        assert!(!parts_of("THE WHOLE TEXT IS IN CAPITALS").has(parts(&[Part::Shouted])), "some people write so");
+    }
+
+    #[test]
+    fn sentences_end_where_they_end_and_no_later_than_they_may() {
+        let text = format!("One. 二。 Three\n{}", "word ".repeat(300));
+        let spans: Vec<_> = spans(&text).collect();
+        assert_eq!(&text[spans[1].clone()], " 二。");
+        assert!(spans.iter().all(|span| span.len() <= MAX_SENTENCE));
+        assert!(spans.windows(2).all(|pair| pair[0].end == pair[1].start) && spans[spans.len() - 1].end == text.len());
+    }
 }

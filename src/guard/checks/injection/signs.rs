@@ -1,9 +1,13 @@
 //! What speaks for an attack: parts that are played together.
 
 use super::{
-    phrases::{Part, Part::*, Parts},
+    parts::{
+        Part::{self, *},
+        parts,
+    },
     sentences::Sentence,
 };
+use crate::guard::checks::phrases::Parts;
 
 /// How far apart parts may be to belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +86,7 @@ const TOGETHER: [(&[Part], Within); 62] = [
 
 /// The parts of which many at once are a sign by themselves.
 const TELLING: Parts =
-    Parts::of(&[Override, Anew, Hidden, Persona, Boundless, Obey, Model, Mode, Mark, Voices, Dictated, Frame, Authority, Cipher]);
+    parts(&[Override, Anew, Hidden, Persona, Boundless, Obey, Model, Mode, Mark, Voices, Dictated, Frame, Authority, Cipher]);
 /// So many of them, or more.
 const BREADTHS: [usize; 5] = [3, 4, 5, 6, 8];
 /// Parts that jailbreaks play in one sentence after the other.
@@ -99,10 +103,10 @@ pub(super) type Signs = [bool; SIGNS];
 /// The signs of some sentences that stand together.
 pub(super) fn signs(window: &[Sentence]) -> Signs {
     const WANTED: [Parts; TOGETHER.len()] = {
-        let mut wanted = [Parts::of(&[]); TOGETHER.len()];
+        let mut wanted = [Parts::NONE; TOGETHER.len()];
         let mut n = 0;
         while n < TOGETHER.len() {
-            wanted[n] = Parts::of(TOGETHER[n].0);
+            wanted[n] = parts(TOGETHER[n].0);
             n += 1;
         }
         wanted
@@ -117,7 +121,7 @@ pub(super) fn signs(window: &[Sentence]) -> Signs {
     let breadth = all.common(TELLING).count();
     breadths.iter_mut().zip(BREADTHS).for_each(|(sign, least)| *sign = breadth >= least);
     for (sign, part) in insistent.iter_mut().zip(INSISTENT) {
-        *sign = window.iter().filter(|sentence| sentence.parts.has(Parts::of(&[part]))).count() > SENTENCES;
+        *sign = window.iter().filter(|sentence| sentence.parts.has(parts(&[part]))).count() > SENTENCES;
     }
     signs
 }
