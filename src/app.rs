@@ -103,10 +103,8 @@ impl App {
         let mut store = config.store.as_ref().and_then(|settings| open_store(settings, &mut secret));
         let engines = store.as_mut().and_then(|store| store.engines().ok()).unwrap_or_default();
         let compares = config.cache.mode.compares_meaning();
-        let engine = match compares || pack.demands_vectors() {
-            true => Some(semantic(&engine_of(config.embed, &engines))?),
-            false => None,
-        };
+        let embeds = compares || pack.demands_vectors();
+        let engine = embeds.then(|| semantic(&engine_of(config.embed, &engines))).transpose()?;
         let meaning = Meaning::new(engine.as_ref().map(|(semantic, _)| semantic.worker.clone()));
         meaning.prepare(&pack).await.map_err(StartError::Rules)?;
         let semantic = engine.filter(|_| compares);

@@ -16,8 +16,8 @@ const EVERY: usize = 5;
 const BAR: usize = 1;
 /// Harmless rows that tempt.
 const TEMPTING: [&str; 2] = ["notinject", "mitre_benign"];
-/// Of traffic, at most so much is over the bar.
-const ALARMS: f64 = 0.01;
+/// Of so many rows of traffic, at most one is over the bar.
+const ALARM: usize = 100;
 /// The bar that a rule has which names none.
 const SHIPPED: f32 = 0.5;
 
@@ -71,8 +71,7 @@ const WAYS: [(&str, Score); 2] = [("structure", Seen::structure), ("structure an
 fn bar(traffic: &[Seen], detector: &Detector, score: Score) -> f32 {
     let mut scores: Vec<f32> = traffic.iter().map(|seen| score(seen, detector)).collect();
     scores.sort_by(f32::total_cmp);
-    let allowed = (ALARMS * scores.len() as f64) as usize;
-    scores[scores.len() - 1 - allowed].next_up()
+    scores[scores.len() - 1 - scores.len() / ALARM].next_up()
 }
 
 fn table(name: &str, bar: f32, detector: &Detector, score: Score, rows: &[Seen], tempting: &[(&str, Vec<Seen>)]) {
@@ -93,14 +92,14 @@ fn table(name: &str, bar: f32, detector: &Detector, score: Score, rows: &[Seen],
 }
 
 fn source(folder: &Path, set: &str) -> Vec<Seen> {
-    seen(rows(&folder.join(format!("injection/{set}.jsonl"))))
+    seen(&rows::<Row>(&folder.join(format!("injection/{set}.jsonl"))))
 }
 
 fn bar_rows(file: &Path) -> Vec<Seen> {
-    seen(rows(file).into_iter().skip(BAR).step_by(EVERY).collect())
+    seen(&rows::<Row>(file).into_iter().skip(BAR).step_by(EVERY).collect::<Vec<_>>())
 }
 
-fn seen(rows: Vec<Row>) -> Vec<Seen> {
+fn seen(rows: &[Row]) -> Vec<Seen> {
     let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
     let vectors = vectors(&texts);
     let seen = |(row, vector): (&Row, Vec<f32>)| Seen { attack: row.attack, windows: windows(&row.text), vector };

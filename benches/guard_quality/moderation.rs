@@ -1,7 +1,10 @@
 //! Harm that is told from what is not: AUROC by category, each text scored by a fit that has not seen it, and the alarms of the weights that ship on texts that only
 //! look hateful.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use lockgate::guard::checks::moderation::{Category, by_meaning, by_words, numbers};
 use serde::Deserialize;
@@ -108,7 +111,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// The area, its standard error (Hanley and McNeil), and how many positives there are.
 fn auroc(scores: &[f64], known: &[(&[f64], bool)]) -> (f64, f64, usize) {
     let of = |wanted: bool| scores.iter().zip(known).filter(move |(_, (_, label))| *label == wanted).map(|(score, _)| *score);
-    let (positives, negatives) = (of(true).count() as f64, of(false).count() as f64);
+    let count = of(true).count();
+    let (positives, negatives) = (count as f64, of(false).count() as f64);
     let beats = |score: f64| {
         of(false)
             .map(|other| {
@@ -125,7 +129,7 @@ fn auroc(scores: &[f64], known: &[(&[f64], bool)]) -> (f64, f64, usize) {
     let area = of(true).map(beats).sum::<f64>() / (positives * negatives);
     let (one, two) = (area / (2.0 - area), 2.0 * area * area / (1.0 + area));
     let spread = area * (1.0 - area) + (positives - 1.0) * (one - area * area) + (negatives - 1.0) * (two - area * area);
-    (area, (spread / (positives * negatives)).max(0.0).sqrt(), positives as usize)
+    (area, (spread / (positives * negatives)).max(0.0).sqrt(), count)
 }
 
 /// What the weights that ship say of texts that were written to look alike.
@@ -146,6 +150,8 @@ fn contrasts(file: &Path) {
     };
     line("hateful", &|row| row.hateful);
     line("benign contrasts", &|row| !row.hateful);
-    let kinds: BTreeMap<&str, ()> = rows.iter().filter(|row| !row.hateful).map(|row| (row.functionality.as_str(), ())).collect();
-    kinds.keys().for_each(|kind| line(kind, &|row| row.functionality == *kind));
+    let kinds: BTreeSet<&str> = rows.iter().filter(|row| !row.hateful).map(|row| row.functionality.as_str()).collect();
+    for kind in kinds {
+        line(kind, &|row| row.functionality == kind);
+    }
 }

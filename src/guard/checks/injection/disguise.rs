@@ -114,7 +114,7 @@ const SPACED_LETTERS: usize = 6;
 pub(super) fn joined(sentence: &str) -> Option<String> {
     let single = |word: &&str| word.len() == 1 && word.as_bytes()[0].is_ascii_alphabetic();
     let words: Vec<&str> = sentence.split(' ').collect();
-    let apart = words.split(|word| !single(&word)).map(<[_]>::len).max().unwrap_or(0);
+    let apart = words.split(|word| !single(word)).map(<[_]>::len).max().unwrap_or(0);
     (apart >= SPACED_LETTERS).then(|| {
         let mut joined = String::with_capacity(sentence.len());
         for word in words {

@@ -62,7 +62,9 @@ fn played(phrases: &Phrases, sentence: &str) -> Parts {
     let undisguised = disguise::without_digits(sentence).into_iter().chain(disguise::joined(sentence));
     undisguised.for_each(|plain| add_disguised(&mut parts, spoken(phrases, &plain)));
     if parts.has(parts::parts(&[Part::Turned])) {
-        disguise::turned(sentence).iter().for_each(|plain| add_disguised(&mut parts, spoken(phrases, plain)));
+        for plain in disguise::turned(sentence) {
+            add_disguised(&mut parts, spoken(phrases, &plain));
+        }
     }
     if is_repeated(sentence) {
         parts.add(Part::Repeated as usize);

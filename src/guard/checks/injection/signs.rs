@@ -2,7 +2,11 @@
 
 use super::{
     parts::{
-        Part::{self, *},
+        Part::{
+            self, All, Anew, Authority, Blank, Boundless, Cipher, Dictated, Disguised, Encoded, Frame, Halt, Hidden,
+            Instructions, Invisible, Mark, Matter, Mode, Model, Obey, Override, Persona, Prior, Repeated, Reveal, Secret,
+            Shouted, Somebody, Voices, Your,
+        },
         parts,
     },
     sentences::Sentence,

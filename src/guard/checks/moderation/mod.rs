@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Check, Embedding, Kind, Needs, Opinion, Reach, VectorCheck, meaning::share};
 use crate::guard::rules::Site;
 
+#[expect(clippy::approx_constant, reason = "a fit may come to any number")]
 mod weights;
 mod words;
 

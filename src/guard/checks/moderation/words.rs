@@ -67,7 +67,9 @@ pub(super) fn numbers(text: &str) -> Numbers {
         }
         shown.iter_mut().zip(together).filter(|(_, wanted)| parts.has(**wanted)).for_each(|(number, _)| *number = SCALE);
     }
-    often.iter_mut().for_each(|count| *count = count.ln_1p().min(OFTEN) / OFTEN * SCALE);
+    for count in often {
+        *count = count.ln_1p().min(OFTEN) / OFTEN * SCALE;
+    }
     numbers
 }
 
