@@ -38,6 +38,8 @@ LEAST = {"[disguised] in a sentence": 0.5, "[invisible] in a sentence": 0.5}
 CLEAR = (-4.0, 6.0)
 # At a score of 0.5, so many of the traffic that sets the bar and of the templates are over it.
 TRAFFIC_ALARMS, HARMLESS_ALARMS = 0.01, 0.05
+# Many texts show the same signs and score the same; the bar is above those that are on it.
+MARGIN = 0.05
 # Vectors of attacks nearer than this to one that is kept add nothing.
 NEAR = 0.9
 UNIT = 400.0
@@ -144,7 +146,7 @@ def meaning(rows, sources, signs, bias):
 
 
 def bar(traffic, templates):
-    return max(np.quantile(traffic, 1 - TRAFFIC_ALARMS), np.quantile(templates, 1 - HARMLESS_ALARMS))
+    return max(np.quantile(traffic, 1 - TRAFFIC_ALARMS), np.quantile(templates, 1 - HARMLESS_ALARMS)) + MARGIN
 
 
 def fit(names, rows, sources):

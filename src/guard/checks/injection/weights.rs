@@ -79,7 +79,7 @@ pub(super) static SIGNS: [f32; signs::SIGNS] = [
 ];
 
 /// Added to the sum of the signs.
-pub(super) const BIAS: f32 = -1.504;
+pub(super) const BIAS: f32 = -1.554;
 
 /// For each number of a vector.
 pub(super) static VECTOR: [f32; DIMENSIONS] = [
