@@ -7,8 +7,9 @@ use bytes::Bytes;
 use super::{
     proof::{Cleared, Complete, Stored},
     redact::decide,
-    rules::{Pack, RuleSet},
-    verdict::{Action, Block, Gate},
+    replace::{HashKey, StandIns},
+    rules::{Rule, RuleSet},
+    verdict::{Action, Block, Gate, Mode},
 };
 use crate::{
     error::Result,
@@ -31,23 +32,27 @@ pub enum Clearing {
 /// Holds the output rules.
 #[derive(Debug, Clone)]
 pub struct OutputGate {
-    pack: Arc<Pack>,
+    rules: Arc<RuleSet>,
+    key: HashKey,
 }
 
 impl OutputGate {
-    /// The gate with the output rules of a pack.
-    pub fn new(pack: Arc<Pack>) -> Self {
-        Self { pack }
+    /// The gate with these rules. Values are hashed with the key.
+    pub fn new(rules: Arc<RuleSet>, key: HashKey) -> Self {
+        Self { rules, key }
     }
 
     /// The rules of this gate.
     pub fn rules(&self) -> &RuleSet {
-        &self.pack.output
+        &self.rules
     }
 
     /// Whether a stream must be held until it is whole: once told, a text can be neither refused nor replaced.
     pub fn holds_streams(&self) -> bool {
-        self.rules().rules().iter().any(|rule| rule.written().action != Action::Warn)
+        let set = self.rules();
+        let refuses_or_replaces =
+            |(n, rule): (usize, &Arc<Rule>)| set.mode(n) == Mode::Enforce && rule.written().action != Action::Warn;
+        set.rules().iter().enumerate().any(refuses_or_replaces)
     }
 
     /// Reads and judges a whole answer. Vectors hold no text, and pass once they are known to be vectors.
@@ -63,8 +68,9 @@ impl OutputGate {
     pub fn clear(&self, response: &Response, exchange: &mut Exchange) -> Clearing {
         let set = self.rules();
         let texts = response.texts();
-        let mut outcome = decide(Gate::Output, set, &texts, &set.scan(&texts));
-        exchange.note_rules(outcome.notes.clone());
+        let mut stand_ins = StandIns::new(Gate::Output, self.key, exchange.tenant);
+        let mut outcome = decide(Gate::Output, set, &texts, &set.scan(&texts), &mut stand_ins);
+        outcome.note(exchange);
         if let Some(block) = outcome.block {
             return Clearing::Blocked(block);
         }
@@ -73,15 +79,17 @@ impl OutputGate {
             outcome.edits.sort_by_key(|(span, _)| span.start);
         }
         let body = if outcome.edits.is_empty() { response.json().bytes().clone() } else { response.json().splice(outcome.edits) };
-        let complete = response.complete().then(|| Complete::new(response.usage()));
+        // What could not be judged is not kept: the next time it may be.
+        let complete = (response.complete() && outcome.failures.is_empty()).then(|| Complete::new(response.usage()));
         Clearing::Passed(Cleared::new(body, set.id(), outcome.notes), complete)
     }
 
     /// Judges an answer from the cache: again, if the rules have changed since it was put there.
     pub fn clear_stored(&self, endpoint: Endpoint, stored: Stored, exchange: &mut Exchange) -> Result<Clearing> {
         if stored.rules == self.rules().id() {
-            exchange.note_rules(stored.notes.clone());
-            return Ok(Clearing::Passed(Cleared::new(stored.body, stored.rules, stored.notes), None));
+            let notes: Vec<_> = stored.notes.into_iter().map(|note| self.rules().told_again(note)).collect();
+            exchange.note_rules(notes.clone());
+            return Ok(Clearing::Passed(Cleared::new(stored.body, stored.rules, notes), None));
         }
         self.clear_body(endpoint, stored.body, exchange)
     }
@@ -97,12 +105,12 @@ mod tests {
     use super::*;
     use crate::{
         exchange::Tenant,
-        guard::{Override, Settings, rules::load},
+        guard::{Gates, Override, Settings, rules::load},
     };
 
     fn gate(overrides: &[(&str, Override)]) -> OutputGate {
         let overrides = overrides.iter().map(|&(id, says)| (id.to_owned(), says)).collect();
-        OutputGate::new(Arc::new(load(&Settings { builtin: true, directory: None, overrides }).unwrap()))
+        Gates::of(&load(&Settings { builtin: true, directory: None, overrides }).unwrap()).output
     }
 
     fn answer(content: &str) -> Response {

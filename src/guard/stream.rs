@@ -206,12 +206,12 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for ClearedStream<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::VecDeque, sync::Arc};
+    use std::collections::VecDeque;
 
     use super::*;
     use crate::{
         exchange::Tenant,
-        guard::{Settings, rules::load},
+        guard::{Gates, Settings, rules::load},
     };
 
     /// A body from frames that are all there.
@@ -228,7 +228,7 @@ mod tests {
 
     fn stream(frames: Vec<Result<Bytes, Error>>) -> ClearedStream<Frames> {
         let settings = Settings { builtin: true, directory: None, overrides: Default::default() };
-        let gate = OutputGate::new(Arc::new(load(&settings).unwrap()));
+        let gate = Gates::of(&load(&settings).unwrap()).output;
         ClearedStream::new(Frames(frames.into()), StreamGate::new(gate, Endpoint::Chat))
     }
 

@@ -15,9 +15,9 @@ use super::{
     similar::{Similar, Wanted},
     words::{WordList, whole_words},
 };
-use crate::guard::rules::Site;
+use crate::guard::{rules::Site, verdict::Gate};
 
-/// By words: a sentence matches when it has a `naming` word and an `asking` word, and no `except` phrase. By example: the last message matches when it is near
+/// By words: a sentence matches when it has a `naming` word and an `asking` word, and none of the `exceptions`. By example: the last message matches when it is near
 /// to one of `examples`, or far from all of `allow`.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,7 +30,7 @@ pub struct Topic {
     pub asking: Vec<String>,
     /// Phrases that show that the sentence is not meant.
     #[serde(default)]
-    pub except: Vec<String>,
+    pub exceptions: Vec<String>,
     /// Sentences about the topic: what means the same matches.
     #[serde(default)]
     pub examples: Vec<String>,
@@ -51,11 +51,13 @@ impl Topic {
     }
 
     fn by_words(&self) -> bool {
-        !self.naming.is_empty() || !self.asking.is_empty() || !self.except.is_empty()
+        !self.naming.is_empty() || !self.asking.is_empty() || !self.exceptions.is_empty()
     }
 
     fn by_example(&self, site: &mut Site<'_, '_>) {
-        if !(self.similarity > 0.0 && self.similarity < 1.0) {
+        if !site.stands_at(Gate::Input) {
+            site.problem("", "sentences are compared with what is asked, and this rule judges answers", "write `stage: input`");
+        } else if !(self.similarity > 0.0 && self.similarity < 1.0) {
             site.problem("/similarity", "a cosine is above 0 and below 1 here", "write a number such as 0.5");
         } else if [&self.examples, &self.allow].iter().any(|list| list.iter().any(|text| text.trim().is_empty())) {
             site.problem("", "an empty sentence means nothing", "remove it");
@@ -96,14 +98,14 @@ struct Sentences {
     words: Vec<String>,
     naming: AhoCorasick,
     asking: WordList,
-    except: WordList,
+    exceptions: WordList,
 }
 
 impl Sentences {
     fn new(topic: &Topic) -> Result<Self, BuildError> {
         let naming = AhoCorasick::builder().ascii_case_insensitive(true).build(&topic.naming)?;
-        let (asking, except) = (WordList::new(topic.asking.clone())?, WordList::new(topic.except.clone())?);
-        Ok(Self { naming, words: topic.naming.clone(), asking, except })
+        let (asking, exceptions) = (WordList::new(topic.asking.clone())?, WordList::new(topic.exceptions.clone())?);
+        Ok(Self { naming, words: topic.naming.clone(), asking, exceptions })
     }
 
     fn matches(&self, sentence: &str) -> bool {
@@ -112,7 +114,7 @@ impl Sentences {
             words.find(sentence, &mut found);
             !found.is_empty()
         };
-        whole_words(&self.naming, sentence).next().is_some() && any(&self.asking) && !any(&self.except)
+        whole_words(&self.naming, sentence).next().is_some() && any(&self.asking) && !any(&self.exceptions)
     }
 }
 
@@ -149,7 +151,7 @@ mod tests {
         let topic = Topic {
             naming: list(&["ibuprofen", "aspirin"]),
             asking: list(&["how many", "dose"]),
-            except: list(&["history of"]),
+            exceptions: list(&["history of"]),
             examples: Vec::new(),
             allow: Vec::new(),
             similarity: Topic::default_similarity(),

@@ -1,11 +1,19 @@
 //! Rule files: as written, compiled, and together as the set that the gates use.
 
 mod compile;
+mod expression;
+#[cfg(test)]
+mod kinds;
 mod pack;
+mod scanner;
 mod set;
 mod site;
 pub mod written;
 
-pub use pack::{Pack, known_ids, load};
+pub(in crate::guard) use compile::{Opened, open, unproven, variant};
+pub use compile::{compile, is_id};
+pub use pack::{Known, Pack, assemble, files, load};
+pub(in crate::guard) use pack::{RuleFile, Sources, effective, gather, gather_at};
+pub(in crate::guard) use set::Remote;
 pub use set::{Finding, Place, Rule, RuleSet, RuleSetId};
 pub(in crate::guard) use site::Site;
