@@ -201,7 +201,7 @@ impl House {
         let screened = self.screened(body, &mut exchange);
         let plan = self.cache.plan(wish);
         let lookup = match self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) {
-            Exact::Hit(stored) => Lookup::Hit(stored),
+            Exact::Hit(stored) => Lookup::Hit(stored, None),
             Exact::Miss(scope) => self.cache.lookup(&scope, &screened, &plan, &mut exchange).await,
             Exact::Bypass => panic!("the cache is on"),
         };
@@ -212,7 +212,7 @@ impl House {
     async fn hit(&self, body: Bytes, expected: CacheStatus) -> Bytes {
         let (lookup, mut exchange) = self.lookup(body, &Wish::default()).await;
         assert_eq!(exchange.cache, expected, "{:?}", exchange.judged);
-        let Lookup::Hit(stored) = lookup else { panic!("no hit") };
+        let Lookup::Hit(stored, _) = lookup else { panic!("no hit") };
         let Ok(Clearing::Passed(cleared, _)) = self.output.clear_stored(Endpoint::Chat, stored, &mut exchange) else {
             panic!("not cleared")
         };

@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     access::{self, Access},
     cache::{
-        Cache, Mode, Semantic,
+        Cache, Semantic,
         flight::Flights,
         store::{self, Sqlite, Store, StoreError, Writer},
     },
@@ -23,7 +23,7 @@ use crate::{
     demo,
     diagnostics::Report,
     embed::{self, Bundled, EmbedError, EngineChoice, Fingerprint, Worker},
-    guard::{Callouts, Rules, rules},
+    guard::{Callouts, Meaning, Rules, rules},
     ingress::{self, Bounds, Listener, Service, Workers, serve},
     ledger::Savings,
     outbound::Client,
@@ -109,10 +109,12 @@ impl App {
         let mut secret = access::fresh_secret();
         let mut store = config.store.as_ref().and_then(|settings| open_store(settings, &mut secret));
         let engines = store.as_mut().and_then(|store| store.engines().ok()).unwrap_or_default();
-        let semantic = match config.cache.mode {
-            Mode::Semantic | Mode::Shadow => Some(semantic(&engine_of(config.embed, &engines))?),
-            Mode::Exact | Mode::Off => None,
-        };
+        let compares = config.cache.mode.compares_meaning();
+        let embeds = compares || pack.demands_vectors();
+        let engine = embeds.then(|| semantic(&engine_of(config.embed, &engines))).transpose()?;
+        let meaning = Meaning::new(engine.as_ref().map(|(semantic, _)| semantic.worker.clone()));
+        meaning.prepare(&pack).map_err(StartError::Rules)?;
+        let semantic = engine.filter(|_| compares);
         let (route, demo) = match config.route {
             Some(route) => (route, None),
             None => start_demo().await?,
@@ -142,8 +144,10 @@ impl App {
         let writer = store.map(|store| Writer::start(store, label)).transpose()?;
         let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic)).kept_in(writer).keyed_by(secret);
         cache.recall().await;
-        let (rules, savings) =
-            (Arc::new(Rules::new(pack, (config.guard, config.profiles), &secret, reread)), Arc::new(Savings::new(config.ledger)));
+        let (rules, savings) = (
+            Arc::new(Rules::new(pack, (config.guard, config.profiles), &secret, meaning, reread)),
+            Arc::new(Savings::new(config.ledger)),
+        );
         let rooms = Rooms { cache: cache.clone(), rules: Arc::clone(&rules), savings: Arc::clone(&savings) };
         let console = Console::new(loaded.clone(), rooms, metrics);
         let watch = Watch { rules: Arc::clone(&rules), file: config.file, seen };

@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use crate::{
     access::Access,
-    cache::{Cache, Exact, Lookup, flight::Flights},
+    cache::{Cache, Exact, flight::Flights},
     error::{Error, Result},
     exchange::Exchange,
     guard::{Callouts, ClearedStream, Clearing, Rules, Screening, StreamGate, hold},
@@ -23,7 +23,7 @@ pub use call::{Arriving, Call, Caller, Head, Passage, Reply, Unread, Wish};
 pub use flight::{FlightKey, Landing};
 pub use stream::Stream;
 
-use flight::{Answered, Asked};
+use flight::{Answered, Asked, Compared};
 
 /// All stages.
 #[derive(Debug)]
@@ -75,6 +75,7 @@ impl Pipeline {
         let gates = self.rules.gates_for(call.caller.profiles.as_deref(), &call.profiles)?;
         // 1: nothing is looked up, embedded or sent before it is screened.
         let (screening, headers) = (gates.input.screen_aside(call.request, exchange).await?, &call.passage.headers);
+        let screening = self.rules.meaning().screen(&gates.input, screening, exchange).await;
         let screened = match self.callouts.screen(&gates.input, screening, headers, exchange).await? {
             Screening::Passed(screened) => screened,
             Screening::Blocked(block) => return Ok(Reply::Blocked(block)),
@@ -100,15 +101,13 @@ impl Pipeline {
         let (endpoint, output) = (asked.screened.request().endpoint(), &asked.gates.output);
         let headers = &asked.passage.headers;
         // 2: not the same request, but maybe one that means the same.
-        let ticket = match &asked.scope {
-            Some(scope) => match self.cache.lookup(scope, &asked.screened, &asked.plan, exchange).await {
-                Lookup::Hit(stored) => {
-                    let clearing = self.callouts.clear_stored(output, stored, &asked.screened, headers, exchange).await?;
-                    return Ok(self.settle(clearing, Head::json(), None, exchange));
-                }
-                Lookup::Miss(ticket) => Some(ticket),
-            },
-            None => None,
+        let ticket = match self.compare(asked, exchange).await {
+            Compared::Hit(stored) => {
+                let clearing = self.callouts.clear_stored(output, stored, &asked.screened, headers, exchange).await?;
+                return Ok(self.settle(clearing, Head::json(), None, exchange));
+            }
+            Compared::Blocked(block) => return Ok(Answered::Blocked(block)),
+            Compared::Miss(ticket) => ticket,
         };
         // 3: on a miss or a bypass, the upstream.
         let answer = self.router.attempt(&asked.screened, &asked.passage, exchange).await?;

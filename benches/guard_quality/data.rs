@@ -1,7 +1,8 @@
 //! Labelled rows, and shares of them with how far they can be trusted.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread};
 
+use lockgate::embed::{self, EngineChoice};
 use serde::de::DeserializeOwned;
 
 /// All rows of a file of JSON lines.
@@ -11,6 +12,20 @@ pub(crate) fn rows<T: DeserializeOwned>(file: &Path) -> Vec<T> {
         serde_json::from_str(line).unwrap_or_else(|error| panic!("{}:{}: {error}", file.display(), n + 1))
     };
     text.lines().enumerate().map(row).collect()
+}
+
+/// The vector of every text, in order, from the bundled engine.
+pub(crate) fn vectors<S: AsRef<str> + Sync>(texts: &[S]) -> Vec<Vec<f32>> {
+    let settings = embed::Settings { engine: EngineChoice::Rten, model: None, library: None, threads: 0, queue: 1 };
+    let engine = embed::load(&settings).unwrap();
+    let share = texts.len().div_ceil(settings.threads()).max(1);
+    thread::scope(|scope| {
+        let parts: Vec<_> = texts
+            .chunks(share)
+            .map(|part| scope.spawn(|| part.iter().map(|text| engine.embed(text.as_ref()).unwrap().vector).collect::<Vec<_>>()))
+            .collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
+    })
 }
 
 /// So many of so many, in per cent, with the interval that holds the truth 95 times of 100 (Wilson).

@@ -151,10 +151,21 @@ pub enum Exact {
 /// What a lookup came to.
 #[derive(Debug)]
 pub enum Lookup {
-    /// An answer, to be cleared again.
-    Hit(Stored),
+    /// An answer, to be cleared again, and what it was compared by.
+    Hit(Stored, Option<Box<Question>>),
     /// Nothing that may be served; the ticket says where the fresh answer belongs.
     Miss(Box<Ticket>),
+}
+
+impl Lookup {
+    /// The text that was compared and its vector, where one was computed.
+    pub fn meaning(&self) -> Option<(&str, &[f32])> {
+        let question = match self {
+            Self::Hit(_, question) => question.as_deref(),
+            Self::Miss(ticket) => ticket.question.as_ref(),
+        };
+        question.map(|question| (&*question.text, &*question.vector))
+    }
 }
 
 /// Where an answer belongs. Made by a lookup, spent by [`Cache::settle`].
@@ -285,7 +296,7 @@ impl Cache {
             && self.entries.contains_key(&scope.exact)
             && let Some(entry) = self.live(&scope.exact)
         {
-            return Lookup::Hit(self.served(&entry, CacheStatus::Hit, exchange));
+            return Lookup::Hit(self.served(&entry, CacheStatus::Hit, exchange), None);
         }
         let about = about(screened, plan, exchange);
         let mut ticket =
@@ -297,7 +308,8 @@ impl Cache {
                 if plan.mode == Mode::Shadow && !plan.refresh {
                     ticket.shadow = candidates.into_iter().find_map(Shadow::of);
                 } else if let Some(best) = candidates.first().filter(|best| best.fate == Fate::Served && !plan.refresh) {
-                    return Lookup::Hit(self.served(&best.entry, CacheStatus::SemanticHit, exchange));
+                    let stored = self.served(&best.entry, CacheStatus::SemanticHit, exchange);
+                    return Lookup::Hit(stored, ticket.question.map(Box::new));
                 }
             }
             Err(reason) => exchange.bypass = Some(reason),

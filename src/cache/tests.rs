@@ -83,7 +83,7 @@ impl House {
         let Screening::Passed(screened) = self.input.screen(request, &mut exchange).unwrap() else { panic!("blocked") };
         let plan = self.cache.plan(wish);
         let lookup = match self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) {
-            Exact::Hit(stored) => Lookup::Hit(stored),
+            Exact::Hit(stored) => Lookup::Hit(stored, None),
             Exact::Miss(scope) => self.cache.lookup(&scope, &screened, &plan, &mut exchange).await,
             Exact::Bypass => panic!("no plan here says so"),
         };
@@ -121,7 +121,7 @@ async fn a_near_text_is_a_semantic_hit_and_a_far_one_is_not() {
     let house = house(Mode::Semantic);
     house.ask("alpha").await;
     let (lookup, exchange) = house.lookup(0, "alphas", &Wish::default()).await;
-    assert!(matches!(lookup, Lookup::Hit(_)));
+    assert!(matches!(lookup, Lookup::Hit(..)));
     assert_eq!(exchange.cache, CacheStatus::SemanticHit);
     assert!(exchange.judged.unwrap().score >= 0.95 && exchange.age.is_some());
     let (lookup, exchange) = house.lookup(0, "beta", &Wish::default()).await;
@@ -159,7 +159,7 @@ async fn a_refresh_skips_the_lookup_and_overwrites_its_own_entry() {
     assert_eq!(exchange.cache, CacheStatus::Refresh);
     let Lookup::Miss(ticket) = lookup else { panic!("answered from the cache") };
     house.admit(*ticket, "fresh");
-    let (Lookup::Hit(stored), _) = house.lookup(0, "alpha", &Wish::default()).await else { panic!("no hit") };
+    let (Lookup::Hit(stored, _), _) = house.lookup(0, "alpha", &Wish::default()).await else { panic!("no hit") };
     let mut exchange = Exchange::new("t".to_owned(), Tenant([0; 16]));
     let Ok(Clearing::Passed(cleared, _)) = house.output.clear_stored(Endpoint::Chat, stored, &mut exchange) else { panic!() };
     assert!(String::from_utf8_lossy(cleared.body()).contains("fresh"));

@@ -45,6 +45,7 @@ impl<T: Send, F: FnOnce(String, Embedding) -> T + Send> Job for Prompt<T, F> {
 /// A handle to the threads; they end when the last handle is dropped.
 #[derive(Clone)]
 pub struct Worker {
+    embedder: Arc<dyn Embedder>,
     queue: Sender<Box<dyn Job>>,
 }
 
@@ -62,7 +63,12 @@ impl Worker {
             let (embedder, receiver) = (Arc::clone(embedder), receiver.clone());
             thread::Builder::new().name(format!("embed-{n}")).spawn(move || work(&*embedder, &receiver))?;
         }
-        Ok(Self { queue: sender })
+        Ok(Self { embedder: Arc::clone(embedder), queue: sender })
+    }
+
+    /// Embeds on the caller's own thread, which may block.
+    pub fn embed_here(&self, text: &str) -> Result<Embedding, EmbedError> {
+        self.embedder.embed(text)
     }
 
     /// Embeds without blocking the caller's thread. `then` runs on the embedding thread, and may take as long as an embedding.

@@ -10,8 +10,7 @@ use super::{
     input::{InputGate, Screening},
     output::{Clearing, OutputGate},
     proof::{Screened, Stored},
-    redact::decide,
-    replace::{HashKey, StandIns},
+    redact::decide_whole,
     rules::{Finding, Remote, RuleSet},
     verdict::{Action, Block, Failure, Gate},
 };
@@ -143,9 +142,7 @@ impl Callouts {
             waiting = again;
         }
         let gate = if subject.response.is_some() { Gate::Output } else { Gate::Input };
-        // Whom a rule asks finds no place in a text, so that nothing is replaced.
-        let mut stand_ins = StandIns::new(gate, HashKey::new(&[0; 32]), exchange.tenant);
-        let outcome = decide(gate, set, &[], &findings, &mut stand_ins);
+        let outcome = decide_whole(gate, set, &findings, exchange.tenant);
         notes.extend(outcome.notes);
         Consulted { subject, notes, failures: outcome.failures, block: outcome.block }
     }

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use moka::sync::Cache;
 
 use super::{
-    InputGate, OutputGate, Settings,
+    InputGate, Meaning, OutputGate, Settings,
     profiles::{ALL, Profiles},
     reload::{Reread, Status},
     replace::HashKey,
@@ -28,6 +28,7 @@ const HEADER: &str = "x-lockgate-guardrails";
 pub struct Rules {
     pub(super) now: ArcSwap<State>,
     pub(super) key: HashKey,
+    pub(super) meaning: Meaning,
     pub(super) status: ArcSwap<Status>,
     pub(super) reread: Reread,
     /// By which settings the rules were loaded last. Locked while they are loaded, so that one reload follows the other.
@@ -74,6 +75,11 @@ impl Gates {
 }
 
 impl Rules {
+    /// Who asks the rules that demand to know the meaning of a text.
+    pub fn meaning(&self) -> &Meaning {
+        &self.meaning
+    }
+
     /// Both gates as they are now, for a request that names no profile.
     pub fn gates(&self) -> Gates {
         self.now.load().standard.clone()
@@ -119,7 +125,9 @@ mod tests {
 
     fn begun(pack: Pack, profiles: Profiles) -> Rules {
         let settings = Settings { builtin: true, directory: None, overrides: Default::default() };
-        Rules::new(pack, (settings.clone(), profiles.clone()), &[0; 32], move || Ok((settings.clone(), profiles.clone())))
+        Rules::new(pack, (settings.clone(), profiles.clone()), &[0; 32], Meaning::new(None), move || {
+            Ok((settings.clone(), profiles.clone()))
+        })
     }
 
     fn names(names: &[&str]) -> BTreeSet<String> {

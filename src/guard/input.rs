@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     checks::Facts,
+    meaning,
     proof::Screened,
     redact::decide,
     replace::{HashKey, StandIns},
@@ -45,6 +46,11 @@ impl InputGate {
     /// The rules of this gate.
     pub fn rules(&self) -> &RuleSet {
         &self.rules
+    }
+
+    /// Judges the vector of the last message, where the cache has computed one, by the rules that did not demand one before.
+    pub fn judge(&self, text: &str, vector: &[f32], exchange: &mut Exchange) -> Option<Block> {
+        meaning::judge(self.rules(), text, vector, exchange)
     }
 
     /// Judges every text that the model would read.

@@ -11,12 +11,12 @@ use std::{
 use super::{
     arguments,
     placeholder::placeholders,
-    replace::{Cover, Replacement, StandIns},
+    replace::{Cover, HashKey, Replacement, StandIns},
     rules::{Finding, Rule, RuleSet},
     verdict::{Action, Block, Gate, Mode},
 };
 use crate::{
-    exchange::{Exchange, RuleFailure, RuleNote},
+    exchange::{Exchange, RuleFailure, RuleNote, Tenant},
     wire::{Part, Text},
 };
 
@@ -80,6 +80,11 @@ pub(super) fn decide(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings: &[
         block: strictest.map(|(rule, failure)| set.rules()[rule].block(gate, failure)),
         edits: claims.into_iter().filter_map(|(n, claims)| edit(&texts[n], claims, stand_ins)).collect(),
     }
+}
+
+/// Decides on findings that have no place in a text, so that nothing is replaced.
+pub(super) fn decide_whole(gate: Gate, set: &RuleSet, findings: &[Finding], tenant: Tenant) -> Outcome {
+    decide(gate, set, &[], findings, &mut StandIns::new(gate, HashKey::new(&[0; 32]), tenant))
 }
 
 /// Tells the log why a rule matched, where that can be told without the text.

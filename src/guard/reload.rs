@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use metrics::{counter, gauge};
 
 use super::{
-    Profiles, Rules, Settings,
+    Meaning, Profiles, Rules, Settings,
     gates::State,
     replace::HashKey,
     rules::{Pack, files, load},
@@ -54,11 +54,12 @@ impl Reloaded {
 }
 
 impl Rules {
-    /// Begins with a pack that was loaded by these settings; `reread` gives those of a reload. Values are hashed with what is made from the installation's secret.
+    /// Begins with a pack that was loaded by these settings, and whose sentences `meaning` has learnt; `reread` gives those of a reload. Values are hashed with what is made from the installation's secret.
     pub fn new(
         pack: Pack,
         (settings, profiles): (Settings, Profiles),
         secret: &[u8; 32],
+        meaning: Meaning,
         reread: impl Fn() -> Result<(Settings, Profiles), Report> + Send + Sync + 'static,
     ) -> Self {
         let status = Status { generation: 1, loaded_at: clock::unix_seconds(), last_error: None };
@@ -67,6 +68,7 @@ impl Rules {
         Self {
             now: ArcSwap::from_pointee(State::new(pack, profiles, key)),
             key,
+            meaning,
             status: ArcSwap::from_pointee(status),
             reread: Box::new(reread),
             settings: Mutex::new(settings),
@@ -83,12 +85,12 @@ impl Rules {
         files(&self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    /// Loads all rules again. What cannot be loaded whole changes nothing. Reads files and compiles patterns, so it belongs on a thread that may block.
+    /// Loads all rules again. What cannot be loaded whole changes nothing. Reads files, compiles patterns and embeds sentences, so it belongs on a thread that may block.
     pub fn reload(&self) -> Result<Reloaded, Vec<Report>> {
         let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = (self.reread)()
             .map_err(|report| vec![report])
-            .and_then(|(settings, profiles)| Ok((load(&settings)?, settings, profiles)));
+            .and_then(|(settings, profiles)| Ok((self.load(&settings)?, settings, profiles)));
         match loaded {
             Ok((pack, read, profiles)) => {
                 *settings = read;
@@ -99,6 +101,12 @@ impl Rules {
                 Err(reports)
             }
         }
+    }
+
+    fn load(&self, settings: &Settings) -> Result<Pack, Vec<Report>> {
+        let pack = load(settings)?;
+        self.meaning.prepare(&pack)?;
+        Ok(pack)
     }
 
     fn put(&self, pack: Pack, profiles: Profiles) -> Reloaded {
@@ -157,7 +165,7 @@ mod tests {
     fn rules(folder: &Path) -> Rules {
         let settings = Settings { builtin: false, directory: Some(folder.to_owned()), overrides: Default::default() };
         let again = settings.clone();
-        Rules::new(load(&settings).unwrap(), (settings, Profiles::default()), &[0; 32], move || {
+        Rules::new(load(&settings).unwrap(), (settings, Profiles::default()), &[0; 32], Meaning::new(None), move || {
             Ok((again.clone(), Profiles::default()))
         })
     }

@@ -118,6 +118,10 @@ pub enum Failure {
     Span,
     /// Whom it asks did not answer, or not in time, or made no sense.
     Away,
+    /// There is no vector of the text whose meaning it looks at.
+    Unembedded,
+    /// It looked at the meaning of the text and cannot tell.
+    Unsure,
 }
 
 impl Failure {
@@ -127,6 +131,8 @@ impl Failure {
             Self::Budget => "budget",
             Self::Span => "span",
             Self::Away => "away",
+            Self::Unembedded => "unembedded",
+            Self::Unsure => "unsure",
         }
     }
 
@@ -136,6 +142,8 @@ impl Failure {
             Self::Budget => "took longer than its budget",
             Self::Span => "met a text that is longer than its `max_span`",
             Self::Away => "had no answer from whom it asks",
+            Self::Unembedded => "had no vector of the text to compare",
+            Self::Unsure => "could not tell what the text means",
         }
     }
 }

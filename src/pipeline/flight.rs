@@ -19,14 +19,14 @@ use super::{
 };
 use crate::{
     cache::{
-        CachePlan, Mode, Ticket,
+        CachePlan, Lookup, Mode, Ticket,
         flight::{Flight, Landed, Role, Subscriber, Task},
         scope::{self, Scope},
     },
     clock,
     error::{Error, Kind, Result},
     exchange::{Cost, Exchange},
-    guard::{Block, Cleared, ClearedStream, Clearing, Complete, Gates, Screened, rules::RuleSetId},
+    guard::{Block, Cleared, ClearedStream, Clearing, Complete, Gates, Screened, Stored, rules::RuleSetId},
     ledger::Record,
     route::{Arriving, Head, Passage},
 };
@@ -66,6 +66,16 @@ pub(super) enum Answered {
     Blocked(Block),
     /// Events, as they arrive, and where what they say belongs when it is whole.
     Stream(Head, Box<ClearedStream<Arriving>>, Option<Box<Ticket>>),
+}
+
+/// What came of looking for an answer to a request that means the same.
+pub(super) enum Compared {
+    /// An answer, to be cleared again.
+    Hit(Stored),
+    /// None; the ticket says where the fresh answer belongs, unless the cache has no part in it.
+    Miss(Option<Box<Ticket>>),
+    /// A rule that looks at the meaning said no.
+    Blocked(Block),
 }
 
 /// What all who share a flight hear.
@@ -118,6 +128,18 @@ impl Pipeline {
             } else if let Some(reply) = reply.transpose() {
                 return reply;
             }
+        }
+    }
+
+    /// Looks for an answer to a request that means the same, and has the vector judged that this takes.
+    pub(super) async fn compare(&self, asked: &Asked, exchange: &mut Exchange) -> Compared {
+        let Some(scope) = &asked.scope else { return Compared::Miss(None) };
+        let lookup = self.cache.lookup(scope, &asked.screened, &asked.plan, exchange).await;
+        let judged = lookup.meaning().and_then(|(text, vector)| asked.gates.input.judge(text, vector, exchange));
+        match (judged, lookup) {
+            (Some(block), _) => Compared::Blocked(block),
+            (None, Lookup::Hit(stored, _)) => Compared::Hit(stored),
+            (None, Lookup::Miss(ticket)) => Compared::Miss(Some(ticket)),
         }
     }
 

@@ -92,7 +92,7 @@ async fn a_warning_changes_nothing_but_a_header() {
     for cache in ["MISS", "HIT"] {
         let answer = house.ask(&request).await;
         assert_eq!((answer.status, answer.cache()), (200, cache));
-        assert_eq!(answer.header("x-lockgate-rules"), "instruction-override=warn");
+        assert_eq!(answer.header("x-lockgate-rules"), "prompt-injection=warn");
     }
     assert_eq!(upstream.last().text(), request.to_string());
 }

@@ -29,6 +29,7 @@ mod endpoints;
 mod flights;
 mod gates;
 mod guard;
+mod guard_meaning;
 mod headers;
 mod labels;
 mod meaning;

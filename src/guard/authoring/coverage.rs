@@ -13,8 +13,8 @@ use crate::{
     guard::rules::{Rule, variant, written::Example},
 };
 
-/// Keys whose value is no part of what is matched: keywords only say where to look first.
-const NO_PARTS: [&str; 1] = ["keywords"];
+/// Keys whose value is no part of what is matched in a text: keywords only say where to look first, and the others are about vectors.
+const NO_PARTS: [&str; 3] = ["keywords", "embedding", "abstain"];
 /// Kinds of match that are one part, whatever is written in them: a schema is judged as a whole.
 const ONE_PART: [&str; 1] = ["json_schema"];
 /// Kinds of match that no example can show: others are asked, or nothing is looked for.
@@ -43,6 +43,10 @@ pub struct Part {
 /// Looks for parts of a rule that its examples do not show.
 pub(super) fn of(document: &Document, rule: &Rule) -> Coverage {
     let Ok(whole) = serde_json::to_value(rule.written()) else { return Coverage::default() };
+    // Words of an example show nothing of what only its vector tells.
+    if rule.is_of_meaning() {
+        return Coverage::default();
+    }
     let mut probe = Probe { document, rule, whole, coverage: Coverage::default() };
     probe.kinds("/match");
     probe.descend("/exceptions");

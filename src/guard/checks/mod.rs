@@ -10,17 +10,21 @@ mod context;
 mod endpoint;
 mod fences;
 mod gibberish;
+pub mod injection;
 mod json;
 mod json_keys;
 mod json_schema;
 mod language;
 mod length;
 mod listed;
+mod meaning;
 mod metadata;
 mod model;
+pub mod moderation;
 mod not;
 mod parameters;
 mod pattern;
+mod phrases;
 pub mod portkey;
 mod prefix;
 mod programming;
@@ -28,6 +32,7 @@ mod remote;
 mod repetition;
 mod required;
 mod script;
+mod similar;
 mod token;
 mod tools;
 mod topic;
@@ -43,13 +48,16 @@ pub use contains::Contains;
 pub use context::{Context, Side};
 pub use endpoint::Endpoint;
 pub use gibberish::Gibberish;
+pub use injection::Injection;
 pub use json_keys::JsonKeys;
 pub use json_schema::JsonSchema;
 pub use language::Language;
 pub use length::Length;
 pub use listed::Listed;
+pub use meaning::Embedding;
 pub use metadata::{Metadata, Quantity, Wanted};
 pub use model::Model;
+pub use moderation::Moderation;
 pub use parameters::{Parameters, Values};
 pub use pattern::{Group, Pattern};
 pub use prefix::Prefix;
@@ -152,10 +160,45 @@ pub trait FactCheck: Send + Sync + fmt::Debug {
     fn matches(&self, facts: &Facts<'_>) -> bool;
 }
 
+/// What a check says that only compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Opinion {
+    /// It does not match.
+    Pass,
+    /// It cannot tell.
+    Unsure,
+    /// It matches.
+    Match,
+}
+
+impl Opinion {
+    /// Of a score: unsure from the one bound on, a match from the other.
+    fn of(score: f32, unsure: f32, matches: f32) -> Self {
+        if score >= matches {
+            Self::Match
+        } else if score >= unsure {
+            Self::Unsure
+        } else {
+            Self::Pass
+        }
+    }
+}
+
 /// A check on the meaning of a screened text, where there is a vector of it. Sync and pure; its rule cannot replace.
 pub trait VectorCheck: Send + Sync + fmt::Debug {
-    /// Whether the text with this vector, of length 1, matches.
-    fn matches(&self, text: &str, vector: &[f32]) -> bool;
+    /// What it says of the text with this vector, of length 1.
+    fn judge(&self, text: &str, vector: &[f32]) -> Opinion;
+
+    /// Whether the text is embedded for it, where the cache does not do so anyway.
+    fn embedding(&self) -> Embedding;
+
+    /// Sentences with whose vectors it compares. Until it has learnt those, it matches nothing.
+    fn sentences(&self) -> &[String] {
+        &[]
+    }
+
+    /// Takes the vectors of its sentences, in their order.
+    fn learn(&self, _vectors: Vec<Vec<f32>>) {}
 }
 
 #[cfg(test)]

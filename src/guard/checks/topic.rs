@@ -1,6 +1,7 @@
-//! A topic: a word that names it and a word that asks for what is not allowed, in the same sentence.
+//! A topic, by words or by example.
 //!
-//! Either word alone is innocent; exceptions name sentences that are not meant.
+//! By words: one that names it and one that asks for what is not allowed, in the same sentence. Either alone is innocent; exceptions name sentences that are not
+//! meant. By example: the last message means what one of some sentences means, or nothing that is allowed.
 
 use std::ops::Range;
 
@@ -10,26 +11,74 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Check, Kind, Needs, Reach,
+    Check, Embedding, Kind, Needs, Reach,
+    similar::{Similar, Wanted},
     words::{WordList, whole_words},
 };
-use crate::guard::rules::Site;
+use crate::guard::{rules::Site, verdict::Gate};
 
-/// A sentence matches when it has a `naming` word and an `asking` word, and none of the `exceptions`.
+/// By words: a sentence matches when it has a `naming` word and an `asking` word, and none of the `exceptions`. By example: the last message matches when it is near
+/// to one of `examples`, or far from all of `allow`.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Topic {
     /// Words that name the topic.
+    #[serde(default)]
     pub naming: Vec<String>,
     /// Words that ask for what is not allowed about it.
+    #[serde(default)]
     pub asking: Vec<String>,
     /// Phrases that show that the sentence is not meant.
     #[serde(default)]
     pub exceptions: Vec<String>,
+    /// Sentences about the topic: what means the same matches.
+    #[serde(default)]
+    pub examples: Vec<String>,
+    /// Sentences about what may be talked of: what means something else matches.
+    #[serde(default)]
+    pub allow: Vec<String>,
+    /// The cosine from which on two texts are about the same, 0 to 1. Paraphrases are at 0.8 and more, questions of one topic at 0.4 to 0.6.
+    #[serde(default = "Topic::default_similarity")]
+    pub similarity: f32,
+    /// When there must be a vector; a rule that blocks always has one.
+    #[serde(default)]
+    pub embedding: Embedding,
+}
+
+impl Topic {
+    fn default_similarity() -> f32 {
+        0.5
+    }
+
+    fn by_words(&self) -> bool {
+        !self.naming.is_empty() || !self.asking.is_empty() || !self.exceptions.is_empty()
+    }
+
+    fn by_example(&self, site: &mut Site<'_, '_>) {
+        if !site.stands_at(Gate::Input) {
+            site.problem("", "sentences are compared with what is asked, and this rule judges answers", "write `stage: input`");
+        } else if !(self.similarity > 0.0 && self.similarity < 1.0) {
+            site.problem("/similarity", "a cosine is above 0 and below 1 here", "write a number such as 0.5");
+        } else if [&self.examples, &self.allow].iter().any(|list| list.iter().any(|text| text.trim().is_empty())) {
+            site.problem("", "an empty sentence means nothing", "remove it");
+        } else {
+            for (sentences, wanted) in [(&self.examples, Wanted::Near), (&self.allow, Wanted::Far)] {
+                if !sentences.is_empty() {
+                    site.keep_vector(Similar::new(sentences.clone(), self.similarity, wanted, self.embedding));
+                }
+            }
+        }
+    }
 }
 
 impl Kind for Topic {
     fn build(&self, site: &mut Site<'_, '_>) {
+        if !self.examples.is_empty() || !self.allow.is_empty() {
+            self.by_example(site);
+            if !self.by_words() {
+                return;
+            }
+        }
         let lists = [&self.naming, &self.asking];
         if lists.iter().any(|list| list.is_empty() || list.iter().any(|word| word.trim().is_empty())) {
             site.problem(
@@ -103,6 +152,10 @@ mod tests {
             naming: list(&["ibuprofen", "aspirin"]),
             asking: list(&["how many", "dose"]),
             exceptions: list(&["history of"]),
+            examples: Vec::new(),
+            allow: Vec::new(),
+            similarity: Topic::default_similarity(),
+            embedding: Embedding::Available,
         };
         Sentences::new(&topic).unwrap()
     }

@@ -74,7 +74,8 @@ pub(in crate::guard) fn variant(document: &Document, id: &str, written: Written)
 /// A rule that does not do what its own examples say is a mistake in the one or the other.
 pub(in crate::guard) fn unproven(rule: &Rule) -> Vec<Unproven> {
     let Examples { matching, pass } = &rule.written.examples;
-    if rule.checks.is_unproven() {
+    // What only a vector tells is proven where vectors are computed: `Meaning::prepare`.
+    if rule.checks.is_unproven() || rule.is_of_meaning() {
         return Vec::new();
     }
     let of = |name: &'static str, examples: &[Example], wanted| {
@@ -283,12 +284,16 @@ impl<'d> Compiler<'d> {
 
     /// One line for each kind of match.
     fn kinds(&mut self, written: &Written, matching: &Match) {
-        let Match { patterns, words, topic, json_schema, length, contains, starts_with, ends_with, .. } = matching;
+        let Match {
+            patterns, words, topic, injection, moderation, json_schema, length, contains, starts_with, ends_with, ..
+        } = matching;
         let Match { json_keys, case, repetition, gibberish, language, code, urls, .. } = matching;
         let Match { model, metadata, endpoint, parameters, tools, webhook, log, valid_urls, jwt, prefix, not, .. } = matching;
         self.kind(written, "patterns", Some(patterns));
         self.kind(written, "words", Some(words));
         self.kind(written, "topic", topic.as_ref());
+        self.kind(written, "injection", injection.as_ref());
+        self.kind(written, "moderation", moderation.as_ref());
         self.kind(written, "json_schema", json_schema.as_ref());
         self.kind(written, "json_keys", json_keys.as_ref());
         self.kind(written, "length", length.as_ref());

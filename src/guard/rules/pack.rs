@@ -42,6 +42,11 @@ impl Pack {
         compiled.filter_map(|rule| rule.group())
     }
 
+    /// Whether there is a rule that cannot judge without a vector of what is asked.
+    pub fn demands_vectors(&self) -> bool {
+        self.input.compiled().any(Rule::demands_vector)
+    }
+
     fn of(rules: &[Arc<Rule>], id: [u8; 16]) -> Result<Self, Report> {
         let set = |gate| {
             let set = RuleSet::new(gate, id, rules).map(|set| set.select(|rule| rule.stands().then_some(Mode::Enforce)));

@@ -22,7 +22,7 @@ use crate::{
     clock, error,
     exchange::{RuleFailure, RuleNote},
     guard::{
-        checks::{Facts, Reach, RemoteCheck},
+        checks::{Embedding, Facts, Reach, RemoteCheck, VectorCheck},
         replace::Replacement,
         verdict::{Action, Block, Failure, Gate, Mode, OnError, Refusal},
     },
@@ -143,6 +143,23 @@ impl Rule {
 
     fn drop_exceptions(&self, text: &str, found: &mut Vec<Range<usize>>) {
         found.retain(|span| !self.exceptions.iter().any(|exception| exception.is_match(&text[span.clone()])));
+    }
+
+    /// Whether there must be a vector of what is asked: the rule says so, or what it blocks would pass where the cache computes none.
+    pub(in crate::guard) fn demands_vector(&self) -> bool {
+        let checks = &self.checks.vectors;
+        let always = self.written.action == Action::Block || checks.iter().any(|check| check.embedding() == Embedding::Always);
+        always && !checks.is_empty() && self.looks_at(&Text::alone(Role::User, ""))
+    }
+
+    /// Whether only a vector tells if it matches.
+    pub(in crate::guard) fn is_of_meaning(&self) -> bool {
+        self.checks.texts.is_empty() && self.checks.facts.is_empty() && !self.checks.vectors.is_empty()
+    }
+
+    /// Its checks on the meaning of a text.
+    pub(in crate::guard) fn vector_checks(&self) -> &[Box<dyn VectorCheck>] {
+        &self.checks.vectors
     }
 
     /// Whether it looks at such a text.

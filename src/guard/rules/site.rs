@@ -101,7 +101,6 @@ impl Site<'_, '_> {
     }
 
     /// Keeps a check on the meaning of a text.
-    #[expect(dead_code, reason = "no kind that is built yet leaves one")]
     pub(in crate::guard) fn keep_vector(&mut self, check: impl VectorCheck + 'static) {
         self.checks.vectors.push(Box::new(check));
     }

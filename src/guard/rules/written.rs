@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     guard::{
         checks::{
-            Case, Code, Contains, Endpoint, EndsWith, Gibberish, JsonKeys, JsonSchema as Shape, Jwt, Language, Length, Log,
-            Metadata, Model, Parameters, Pattern, Prefix, Repetition, StartsWith, Tools, Topic, Urls, ValidUrls, Webhook, Words,
+            Case, Code, Contains, Endpoint, EndsWith, Gibberish, Injection, JsonKeys, JsonSchema as Shape, Jwt, Language, Length,
+            Log, Metadata, Model, Moderation, Parameters, Pattern, Prefix, Repetition, StartsWith, Tools, Topic, Urls, ValidUrls,
+            Webhook, Words,
         },
         verdict::{Action, Gate, OnError, Severity},
     },
@@ -236,6 +237,12 @@ pub struct Match {
     /// A topic: two kinds of words in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
+    /// Attempts to make the model do what its app does not want.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub injection: Option<Injection>,
+    /// Harmful content, by category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moderation: Option<Moderation>,
     /// An answer that has no JSON of this shape. JSON Schema 2020-12, or the draft that `$schema` names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json_schema: Option<Shape>,
