@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod assemble;
+pub mod channel;
 pub mod collect;
 pub mod encoding;
 pub mod json;

@@ -5,6 +5,7 @@ use std::{fmt, ops::Range};
 mod json_schema;
 mod length;
 mod pattern;
+mod shape;
 mod topic;
 mod validate;
 mod words;
@@ -12,6 +13,7 @@ mod words;
 pub use json_schema::JsonSchema;
 pub use length::Length;
 pub use pattern::Pattern;
+pub use shape::Shape;
 pub use topic::Topic;
 pub use validate::Validator;
 pub use words::Words;
@@ -47,11 +49,13 @@ pub trait Check: Send + Sync + fmt::Debug {
 }
 
 /// How much of a text a check must have before it to judge a part: what a stream holds back for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// No match is longer than this, in bytes.
+    /// Every match has this shape, so that nothing is held back until one may have begun.
+    Shape(Shape),
+    /// No match is longer than this, in bytes, and nothing tells that one has begun.
     Bytes(usize),
-    /// A match can be of any length: the rule's own bound says how much is held back for it.
+    /// A match can be of any length, and nothing tells that one has begun: the rule's own bound says how much is held back for it.
     Unbounded,
     /// A part says nothing of the whole: such a check waits for the end of a stream.
     Whole,

@@ -6,7 +6,7 @@ use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Kind, Needs, Reach, Validator};
+use super::{Check, Kind, Needs, Reach, Shape, Validator};
 use crate::guard::rules::Site;
 
 /// A regular expression. Syntax of the Rust `regex` crate: linear time, no look-around, no back-references.
@@ -48,9 +48,9 @@ struct Search {
 
 impl Search {
     fn new(regex: Regex, validator: Option<Validator>, keywords: Vec<String>) -> Self {
-        // What compiled as a regular expression parses as one; what should not is held back whole.
-        let longest = regex_syntax::parse(regex.as_str()).ok().and_then(|hir| hir.properties().maximum_len());
-        Self { regex, validator, keywords, reach: longest.map_or(Reach::Unbounded, Reach::Bytes) }
+        // What compiled as a regular expression parses as one; what should not has no shape.
+        let shape = regex_syntax::parse(regex.as_str()).map(|hir| Shape::of(&hir));
+        Self { regex, validator, keywords, reach: shape.map_or(Reach::Unbounded, Reach::Shape) }
     }
 }
 
@@ -99,7 +99,7 @@ impl Check for Search {
     }
 
     fn reach(&self) -> Reach {
-        self.reach
+        self.reach.clone()
     }
 }
 

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Check, Kind, Needs, Reach,
+    Check, Kind, Needs, Reach, Shape,
     words::{WordList, whole_words},
 };
 use crate::guard::rules::Site;
@@ -89,7 +89,8 @@ impl Check for Sentences {
     }
 
     fn reach(&self) -> Reach {
-        Reach::Unbounded
+        // What ends a sentence is the character behind it, which every shape waits for.
+        regex_syntax::parse(r"[^.?!\n]+").map_or(Reach::Unbounded, |sentence| Reach::Shape(Shape::of(&sentence)))
     }
 }
 

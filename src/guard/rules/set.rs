@@ -1,11 +1,16 @@
 //! All active rules together: one prefilter over every keyword, then only the checks that can match.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use aho_corasick::{AhoCorasick, BuildError};
 use regex::Regex;
 
 use super::{
+    horizon::Horizon,
     site::Checks,
     written::{RoleName, Written},
 };
@@ -118,6 +123,7 @@ pub struct RuleSet {
     prefilter: AhoCorasick,
     /// For each keyword of the prefilter, the slots that it wakes.
     wakes: Vec<Vec<usize>>,
+    horizon: OnceLock<Horizon>,
 }
 
 impl RuleSet {
@@ -143,7 +149,7 @@ impl RuleSet {
             }
         }
         let prefilter = AhoCorasick::builder().ascii_case_insensitive(true).build(&keywords)?;
-        Ok(Self { id: RuleSetId(id), rules, slots, prefilter, wakes })
+        Ok(Self { id: RuleSetId(id), rules, slots, prefilter, wakes, horizon: OnceLock::new() })
     }
 
     /// Identifies this set.
@@ -154,6 +160,11 @@ impl RuleSet {
     /// The rules, in the order of their ids.
     pub fn rules(&self) -> &[Arc<Rule>] {
         &self.rules
+    }
+
+    /// What the rules want held back of a stream; made for the first that is one.
+    pub fn horizon(&self) -> &Horizon {
+        self.horizon.get_or_init(|| Horizon::of(self.rules.iter().map(Arc::as_ref)))
     }
 
     /// Everything that the rules find in these texts.
