@@ -9,7 +9,7 @@ use crate::{
     cache::{self, Cache, CachePlan, Exact, Lookup, flight::Flights},
     error::{Error, Result},
     exchange::Exchange,
-    guard::{ClearedStream, Clearing, Rules, Screening, StreamGate, hold},
+    guard::{ClearedStream, Clearing, Restored, Rules, Screening, hold},
     ledger::{self, Record, Savings},
     route::{AnswerBody, Router},
 };
@@ -83,7 +83,7 @@ impl Pipeline {
         let scope = match self.cache.lookup_exact(&screened, &plan, self.router.identity(), exchange) {
             Exact::Hit(stored) => {
                 return Ok(match gates.output.clear_stored(endpoint, stored, exchange)? {
-                    Clearing::Passed(cleared, _) => Reply::Whole(Head::json(), cleared),
+                    Clearing::Passed(cleared, _) => Reply::Whole(Head::json(), Restored::of(&cleared, screened.bindings())),
                     Clearing::Blocked(block) => Reply::Blocked(block),
                 });
             }
@@ -120,12 +120,13 @@ impl Pipeline {
                 Ok(self.settle(clearing, answer.head, ticket, exchange))
             }
             AnswerBody::Arriving(body) if output.holds_streams() => {
-                let clearing = hold(body, StreamGate::new(output.clone(), endpoint), exchange).await?;
+                let clearing = hold(body, output, endpoint, exchange).await?;
                 Ok(self.settle(clearing, answer.head.as_json(), ticket, exchange))
             }
             AnswerBody::Arriving(body) => {
-                let stream = ClearedStream::new(body, StreamGate::new(output.clone(), endpoint));
-                Ok(Answered::Stream(answer.head, Box::new(stream), ticket))
+                let mut stream = Box::new(ClearedStream::new(body, output.clone(), endpoint));
+                let block = stream.begin(exchange).await;
+                Ok(block.map_or_else(|| Answered::Stream(answer.head, stream, ticket), Answered::Blocked))
             }
         }
     }

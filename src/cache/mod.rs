@@ -247,7 +247,7 @@ impl Cache {
         }
         let engine = self.semantic.as_ref().map_or(&[][..], |semantic| semantic.fingerprint.as_bytes());
         let scope = Scope::of(screened, exchange.tenant, &[context.as_bytes(), plan.namespace.as_bytes(), engine]);
-        match self.live(&scope.exact).filter(|_| !plan.refresh) {
+        match self.live(&scope.exact).filter(|entry| !plan.refresh && entry.stored.suits(screened)) {
             Some(entry) => Exact::Hit(self.served(&entry, CacheStatus::Hit, exchange)),
             None => Exact::Miss(scope),
         }
@@ -257,7 +257,7 @@ impl Cache {
     pub async fn lookup(&self, scope: &Scope, screened: &Screened, plan: &CachePlan, exchange: &mut Exchange) -> Lookup {
         if !plan.refresh
             && self.entries.contains_key(&scope.exact)
-            && let Some(entry) = self.live(&scope.exact)
+            && let Some(entry) = self.live(&scope.exact).filter(|entry| entry.stored.suits(screened))
         {
             return Lookup::Hit(self.served(&entry, CacheStatus::Hit, exchange));
         }
@@ -269,7 +269,8 @@ impl Cache {
                 ticket.question = Some(question);
                 let best = candidates.into_iter().next();
                 exchange.judged = best.as_ref().map(Candidate::note);
-                match best.filter(|best| best.fate == Fate::Served && !plan.refresh) {
+                let served = |best: &Candidate| best.fate == Fate::Served && best.entry.stored.suits(screened);
+                match best.filter(|best| served(best) && !plan.refresh) {
                     Some(best) if plan.mode == Mode::Shadow => {
                         ticket.shadow = Some(Shadow { judged: best.note(), entry: best.entry });
                     }

@@ -30,7 +30,7 @@ pub struct Form {
 /// The response to a request that went through the pipeline.
 pub fn respond(reply: Result<Reply>, form: Form, exchange: &Exchange) -> Response<Body> {
     let mut response = match reply {
-        Ok(Reply::Whole(head, cleared)) => whole(head, cleared.body().clone(), form),
+        Ok(Reply::Whole(head, restored)) => whole(head, restored.body().clone(), form),
         Ok(Reply::Stream(head, stream)) => with_head(head, Body::events(stream)),
         Ok(Reply::Blocked(block)) => refusal::blocked(&block),
         Err(error) => refusal::error(&error),

@@ -11,6 +11,7 @@ pub mod placeholder;
 pub mod proof;
 mod redact;
 mod reload;
+mod restore;
 pub mod rules;
 mod stream;
 pub mod verdict;
@@ -20,7 +21,8 @@ pub use output::{Clearing, OutputGate};
 pub use placeholder::Bindings;
 pub use proof::{Cleared, Complete, Screened, Stored};
 pub use reload::{Gates, Rules};
-pub use stream::{Broken, ClearedStream, StreamGate, hold};
+pub use restore::Restored;
+pub use stream::{ClearedStream, Restoring, hold};
 pub use verdict::{Action, Block, Gate};
 
 /// Which rules guard.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::{
     proof::{Cleared, Complete, Stored},
     redact::decide,
-    rules::{Pack, RuleSet},
-    verdict::{Action, Block, Gate},
+    rules::{Pack, RuleSet, acts},
+    verdict::{Block, Gate},
 };
 use crate::{
     error::Result,
@@ -45,9 +45,9 @@ impl OutputGate {
         &self.pack.output
     }
 
-    /// Whether a stream must be held until it is whole: once told, a text can be neither refused nor replaced.
+    /// Whether a stream must be held until it is whole: a rule may refuse it that cannot judge a part.
     pub fn holds_streams(&self) -> bool {
-        self.rules().rules().iter().any(|rule| rule.written().action != Action::Warn)
+        self.rules().rules().iter().any(|rule| acts(rule) && rule.needs_whole_answer())
     }
 
     /// Reads and judges a whole answer. Vectors hold no text, and pass once they are known to be vectors.

@@ -1,6 +1,6 @@
 //! Numbered stand-ins for a caller's own values: the model and the cache see `{{EMAIL_ADDRESS_1}}`, the caller gets the value back.
 
-use std::{borrow::Cow, fmt, sync::LazyLock};
+use std::{borrow::Cow, fmt, ops::Range, sync::LazyLock};
 
 use regex::Regex;
 
@@ -12,7 +12,9 @@ pub const MAX_LABEL_BYTES: usize = 40;
 pub const MAX_PLACEHOLDER_BYTES: usize = MAX_LABEL_BYTES + 15;
 
 /// What has the shape of a placeholder.
-static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\{\{[A-Z][A-Z0-9_]{0,39}_[0-9]{1,10}\}\}").ok());
+pub(super) const SHAPE: &str = r"\{\{[A-Z][A-Z0-9_]{0,39}_[0-9]{1,10}\}\}";
+
+static SEARCH: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHAPE).ok());
 
 /// The values of one request, each with what stands for it. Numbered over the whole request; the same value has the same stand-in.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -67,8 +69,7 @@ impl Bindings {
     pub fn restore_with<'t>(&self, text: &'t str, spell: impl Fn(&str) -> Cow<'_, str>) -> Cow<'t, str> {
         let mut out = String::new();
         let mut at = 0;
-        for span in placeholders(text) {
-            let Some(value) = self.value(&text[span.clone()]) else { continue };
+        for (span, value) in self.values(text) {
             out.push_str(&text[at..span.start]);
             out.push_str(&spell(value));
             at = span.end;
@@ -78,6 +79,11 @@ impl Bindings {
         }
         out.push_str(&text[at..]);
         Cow::Owned(out)
+    }
+
+    /// Where a text names stand-ins that are bound here, each with its value.
+    pub fn values(&self, text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+        placeholders(text).filter_map(|span| Some((span.clone(), self.value(&text[span])?)))
     }
 
     /// Whether a text names a stand-in that is not bound here: it was made for somebody else.
@@ -91,8 +97,8 @@ impl Bindings {
 }
 
 /// Where a text has something of a placeholder's shape.
-pub fn placeholders(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
-    SHAPE.iter().flat_map(move |shape| shape.find_iter(text)).map(|found| found.range())
+pub fn placeholders(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    SEARCH.iter().flat_map(move |shape| shape.find_iter(text)).map(|found| found.range())
 }
 
 #[cfg(test)]

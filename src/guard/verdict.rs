@@ -30,6 +30,17 @@ impl Action {
     }
 }
 
+/// What follows where a rule could not judge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// As if it had not matched.
+    #[default]
+    Open,
+    /// As if all had matched: what a rule would block or replace is refused, and what it would warn about goes on.
+    Closed,
+}
+
 /// A refusal: a verdict, not an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {

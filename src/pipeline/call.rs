@@ -7,7 +7,7 @@ pub use crate::{
     route::{Arriving, Head, Passage, Unread},
 };
 use crate::{
-    guard::{Block, Cleared},
+    guard::{Block, Restored},
     wire::Request,
 };
 
@@ -27,8 +27,8 @@ pub struct Call {
 /// What goes back.
 #[derive(Debug)]
 pub enum Reply {
-    /// A whole answer.
-    Whole(Head, Cleared),
+    /// A whole answer, with the caller's own values.
+    Whole(Head, Restored),
     /// Events as they arrive.
     Stream(Head, Box<Stream>),
     /// A rule said no.

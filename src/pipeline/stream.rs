@@ -15,6 +15,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     exchange::{Ending, Exchange},
+    guard::{Bindings, Restoring},
     ledger::Record,
 };
 
@@ -25,11 +26,47 @@ pub struct Stream {
     /// The flight goes on as long as this is there.
     _waiting: Waiting,
     open: Option<(Option<Record>, Exchange)>,
+    /// Gives this client its own values back, if it has any.
+    restoring: Option<Box<Restoring>>,
+    /// The end, while what was held back before it is told.
+    end: Option<Option<Error>>,
 }
 
 impl Stream {
-    pub(super) fn new(reader: Reader, waiting: Waiting, record: Option<Record>, exchange: Exchange) -> Self {
-        Self { reader, _waiting: waiting, open: Some((record, exchange)) }
+    pub(super) fn new(
+        reader: Reader,
+        waiting: Waiting,
+        bindings: &Bindings,
+        record: Option<Record>,
+        exchange: Exchange,
+    ) -> Self {
+        let restoring = (!bindings.is_empty()).then(|| Box::new(Restoring::new(bindings.clone())));
+        Self { reader, _waiting: waiting, open: Some((record, exchange)), restoring, end: None }
+    }
+
+    /// The next events for this client, or the end, with the last of what was held back before it.
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<std::result::Result<Bytes, Option<Error>>> {
+        loop {
+            if let Some(end) = self.end.take() {
+                return Poll::Ready(Err(end));
+            }
+            let frame = match ready!(Pin::new(&mut self.reader).poll_frame(cx)) {
+                Some(Ok(frame)) => frame.into_data().map_err(|_| None),
+                Some(Err(error)) => Err(Some(error)),
+                None => Err(None),
+            };
+            let Some(restoring) = &mut self.restoring else { return Poll::Ready(frame) };
+            let events = match frame {
+                Ok(events) => restoring.events(&events),
+                Err(end) => {
+                    self.end = Some(end);
+                    restoring.finish()
+                }
+            };
+            if !events.is_empty() {
+                return Poll::Ready(Ok(events));
+            }
+        }
     }
 
     fn close(&mut self, ending: Ending) {
@@ -49,13 +86,13 @@ impl Body for Stream {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
-        let frame = ready!(Pin::new(&mut self.reader).poll_frame(cx));
-        match &frame {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => self.close(Ending::Failed(error.kind())),
-            None => self.close(Ending::Finished),
+        let events = ready!(self.poll_events(cx));
+        match &events {
+            Ok(_) => {}
+            Err(Some(error)) => self.close(Ending::Failed(error.kind())),
+            Err(None) => self.close(Ending::Finished),
         }
-        Poll::Ready(frame)
+        Poll::Ready(events.map_or_else(|end| end.map(Err), |events| Some(Ok(Frame::data(events)))))
     }
 }
 

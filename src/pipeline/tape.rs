@@ -19,7 +19,7 @@ use http_body_util::BodyExt as _;
 use crate::{
     error::{Error, Kind, Result},
     exchange::{Cost, RuleNote},
-    guard::{Cleared, ClearedStream},
+    guard::{Block, Cleared, ClearedStream},
 };
 
 /// Events kept for readers to come. An answer of some thousand tokens fits.
@@ -74,8 +74,17 @@ pub(super) struct End {
     pub(super) rules: Vec<RuleNote>,
     /// What the whole took, where it is known.
     pub(super) cost: Option<Cost>,
-    /// The whole answer, where there is one.
-    pub(super) whole: Option<Cleared>,
+    /// What it came to, where it came to its own end or was cut by a rule.
+    pub(super) whole: Option<Whole>,
+}
+
+/// What a tape came to.
+#[derive(Debug, Clone)]
+pub(super) enum Whole {
+    /// An answer.
+    Cleared(Cleared),
+    /// A rule has cut it.
+    Blocked(Block),
 }
 
 /// One who reads. Dropped, it stops.

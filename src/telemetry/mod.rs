@@ -43,6 +43,8 @@ pub mod metric {
     pub const FOLLOWERS: &str = "lockgate_flight_followers_total";
     /// Matches of rules, by rule and action.
     pub const RULE_MATCHES: &str = "lockgate_rule_matches_total";
+    /// Streams in which a rule met what may be a match longer than it can wait for.
+    pub const RULE_OVERFLOWS: &str = "lockgate_rule_overflows_total";
     /// Requests refused before they were read, by reason.
     pub const REFUSED: &str = "lockgate_refused_total";
     /// Answers in the cache.
@@ -139,6 +141,7 @@ fn describe() {
         "Semantic hits that were compared with the upstream's answer in place of being served, by what came of it."
     );
     describe_counter!(metric::RULE_MATCHES, "Matches of rules, by rule and action.");
+    describe_counter!(metric::RULE_OVERFLOWS, "Streams in which a rule met what may be a match longer than it can wait for, by rule.");
     describe_counter!(metric::REFUSED, "Requests refused before they were read, by reason.");
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");
     describe_gauge!(metric::CACHE_BYTES, Unit::Bytes, "Bytes in the cache.");

@@ -4,6 +4,8 @@
 
 use std::{borrow::Cow, ops::Range};
 
+use bytes::Bytes;
+
 use super::json::{Json, Kind, Value};
 
 /// One of the texts that an answer is made of.
@@ -48,7 +50,14 @@ pub struct Piece<'j> {
     pub channel: Channel,
     /// Without JSON escapes.
     pub text: Cow<'j, str>,
-    /// Where the JSON string lies in the body, quotes included.
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Where a text stands in a body.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The JSON string, quotes included.
     pub span: Range<usize>,
     /// Where the choice spells its texts once more, token by token.
     pub spelling: Option<Range<usize>>,
@@ -71,8 +80,21 @@ pub fn pieces(body: &Json) -> Vec<Piece<'_>> {
             teller.content(Field::Text, text);
         }
     }
-    out.sort_by_key(|piece| piece.span.start);
+    out.sort_by_key(|piece| piece.place.span.start);
     out
+}
+
+/// The body with other texts in some places. What is changed is not spelled out beside it any more.
+pub fn rewritten(body: &Json, changes: impl IntoIterator<Item = (Place, String)>) -> Bytes {
+    let mut edits = Vec::new();
+    for (Place { span, spelling }, text) in changes {
+        edits.push((span, Cow::Owned(serde_json::Value::String(text).to_string())));
+        edits.extend(spelling.map(|span| (span, Cow::Borrowed("null"))));
+    }
+    // Two texts of one choice are spelled in one place.
+    edits.sort_by_key(|(span, _)| span.start);
+    edits.dedup_by(|(a, _), (b, _)| a == b);
+    body.splice(edits)
 }
 
 /// Collects the pieces of one choice.
@@ -117,13 +139,19 @@ impl<'j> Teller<'_, 'j> {
     }
 
     fn piece(&mut self, field: Field, value: Option<Value<'j>>) {
-        let Some((value, text)) = value.filter(|value| value.kind() == Kind::String).and_then(|value| Some((value, value.as_str()?)))
-        else {
-            return;
-        };
+        let Some(value) = value.filter(|value| value.kind() == Kind::String) else { return };
+        // Half of a character is no text, and yet a client may read it.
+        let text = value.as_str().unwrap_or_else(|| Cow::Owned(lossy(value.raw())));
         let channel = Channel { choice: self.choice, field };
-        self.out.push(Piece { channel, text, span: value.span(), spelling: self.spelling.clone() });
+        let place = Place { span: value.span(), spelling: self.spelling.clone() };
+        self.out.push(Piece { channel, text, place });
     }
+}
+
+/// What a JSON string says, where it is no text.
+fn lossy(literal: &str) -> String {
+    let bytes = serde_json::from_str::<serde_bytes::ByteBuf>(literal).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn number(value: Value<'_>) -> Option<u64> {
@@ -175,8 +203,8 @@ mod tests {
         let json = Json::parse(answer.to_string().into()).unwrap();
         let pieces = pieces(&json);
         assert_eq!(pieces.iter().map(|piece| piece.channel.choice).collect::<Vec<_>>(), [0, 1]);
-        let spelled = pieces[0].spelling.clone().unwrap();
+        let spelled = pieces[0].place.spelling.clone().unwrap();
         assert_eq!(&json.bytes()[spelled], br#"{"content":[]}"#);
-        assert!(pieces[1].spelling.is_none());
+        assert!(pieces[1].place.spelling.is_none());
     }
 }

@@ -5,6 +5,7 @@ pub mod assemble;
 pub mod channel;
 pub mod collect;
 pub mod encoding;
+pub mod halves;
 pub mod json;
 pub mod replay;
 pub mod request;

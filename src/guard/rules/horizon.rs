@@ -100,6 +100,13 @@ impl Horizon {
         horizon
     }
 
+    /// What has one of these shapes is held back.
+    pub(in crate::guard) fn of_shapes(shapes: &[Shape]) -> Self {
+        let mut horizon = Self { fronts: Vec::new(), blind: 0, context: 0 };
+        horizon.add(shapes, None);
+        horizon
+    }
+
     /// Shapes for which there is no automaton are held back for blindly.
     fn add(&mut self, shapes: &[Shape], unbounded: Option<usize>) {
         if shapes.is_empty() {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     guard::{
         checks::{Facts, Needs, Reach},
-        verdict::{Action, Gate},
+        verdict::{Action, Gate, OnError},
     },
     wire::{Role, Text},
 };
@@ -49,6 +49,11 @@ impl Rule {
     pub fn action_on(&self, role: Role) -> Action {
         let named = self.written.roles.contains(&RoleName::System);
         if role == Role::System && !named { Action::Warn } else { self.written.action }
+    }
+
+    /// What follows where it could not judge.
+    pub fn on_error(&self) -> OnError {
+        OnError::default()
     }
 
     /// What stands in place of a match.

@@ -1,0 +1,42 @@
+//! A stream that waits until it is whole, for rules that cannot judge a part.
+
+use bytes::Bytes;
+use http_body::Body;
+
+use super::{
+    Clearing, OutputGate, chunk,
+    transcript::{MAX_FOLLOWED_BYTES, Transcript},
+};
+use crate::{
+    error::{Error, Kind},
+    exchange::Exchange,
+    wire::{
+        Endpoint,
+        collect::{self, NotWhole},
+        sse,
+    },
+};
+
+/// Waits for a stream that cannot be told before it was judged.
+pub async fn hold<B>(body: B, gate: &OutputGate, endpoint: Endpoint, exchange: &mut Exchange) -> Result<Clearing, Error>
+where
+    B: Body<Data = Bytes, Error = Error> + Unpin,
+{
+    let events = collect::whole(body, MAX_FOLLOWED_BYTES).await.map_err(|error| match error {
+        NotWhole::TooLarge => Error::new(Kind::UpstreamMalformed, "The upstream's stream is too long to be judged as a whole."),
+        NotWhole::Broken(error) => error,
+    })?;
+    let mut transcript = Transcript::default();
+    for data in sse::data_of(&events) {
+        if data == sse::DONE {
+            transcript.done();
+        } else {
+            transcript.push(chunk(data)?.bytes());
+        }
+    }
+    let response = transcript.finish(endpoint).ok_or_else(|| {
+        let message = "The upstream's stream ended early, so it could not be judged. Try again, or ask the provider.";
+        Error::new(Kind::UpstreamReset, message)
+    })?;
+    Ok(gate.clear(&response, exchange))
+}
