@@ -10,7 +10,7 @@ use http_body::{Body, Frame};
 
 use super::{
     flight::Waiting,
-    tape::{End, Reader},
+    tape::{End, Reader, Whole},
 };
 use crate::{
     error::{Error, Result},
@@ -71,12 +71,16 @@ impl Stream {
 
     fn close(&mut self, ending: Ending) {
         let Some((record, mut exchange)) = self.open.take() else { return };
-        if let Some(End { rules, cost, .. }) = self.reader.end() {
+        let mut cut = false;
+        if let Some(End { rules, cost, whole, .. }) = self.reader.end() {
             exchange.note_rules(rules);
             exchange.cost = cost;
+            cut = ending == Ending::Finished && matches!(whole, Some(Whole::Blocked(_)));
         }
-        if let Some(record) = record {
-            record.ended(&exchange, ending);
+        match record {
+            Some(record) if cut => record.blocked(&exchange),
+            Some(record) => record.ended(&exchange, ending),
+            None => {}
         }
     }
 }

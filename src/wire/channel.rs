@@ -6,7 +6,7 @@ use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
 
-use super::json::{Json, Kind, Value};
+use super::json::{Json, Value};
 
 /// One of the texts that an answer is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,19 +139,11 @@ impl<'j> Teller<'_, 'j> {
     }
 
     fn piece(&mut self, field: Field, value: Option<Value<'j>>) {
-        let Some(value) = value.filter(|value| value.kind() == Kind::String) else { return };
-        // Half of a character is no text, and yet a client may read it.
-        let text = value.as_str().unwrap_or_else(|| Cow::Owned(lossy(value.raw())));
+        let Some((value, text)) = value.and_then(|value| Some((value, value.as_str()?))) else { return };
         let channel = Channel { choice: self.choice, field };
         let place = Place { span: value.span(), spelling: self.spelling.clone() };
         self.out.push(Piece { channel, text, place });
     }
-}
-
-/// What a JSON string says, where it is no text.
-fn lossy(literal: &str) -> String {
-    let bytes = serde_json::from_str::<serde_bytes::ByteBuf>(literal).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn number(value: Value<'_>) -> Option<u64> {

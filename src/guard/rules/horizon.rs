@@ -3,7 +3,7 @@
 //! An automaton over the shapes of all matches reads the text. Where it is back in its first state, every match that began before has ended, so
 //! that a text without the beginning of a match is settled as soon as it is there. Where a match may have begun, no more is held back than the longest can be.
 
-use std::{fmt, panic::AssertUnwindSafe};
+use std::fmt;
 
 use regex_automata::{
     Anchored, MatchKind,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body::Body;
 
 use super::{
-    Clearing, OutputGate, chunk,
+    Broken, Clearing, OutputGate,
     transcript::{MAX_FOLLOWED_BYTES, Transcript},
 };
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     wire::{
         Endpoint,
         collect::{self, NotWhole},
+        halves::Halves,
         sse,
     },
 };
@@ -26,12 +27,13 @@ where
         NotWhole::TooLarge => Error::new(Kind::UpstreamMalformed, "The upstream's stream is too long to be judged as a whole."),
         NotWhole::Broken(error) => error,
     })?;
-    let mut transcript = Transcript::default();
+    let (mut transcript, mut halves) = (Transcript::default(), Halves::default());
     for data in sse::data_of(&events) {
         if data == sse::DONE {
             transcript.done();
         } else {
-            transcript.push(chunk(data)?.bytes());
+            let (chunk, _) = halves.read(data).map_err(|_| Broken::NotJson)?;
+            transcript.push(chunk.bytes());
         }
     }
     let response = transcript.finish(endpoint).ok_or_else(|| {

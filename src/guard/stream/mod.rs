@@ -34,7 +34,7 @@ use crate::{
     error::{Error, Kind},
     exchange::Exchange,
     wire::{
-        Endpoint, Json,
+        Endpoint,
         halves::Halves,
         sse::{self, Splitter},
     },
@@ -157,21 +157,24 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> ClearedStream<B> {
 
     /// Takes whole events, up to the first that is broken.
     fn follow(&mut self, events: &Bytes) -> Result<(), Broken> {
-        let (waiting, told) = (self.ready.len(), self.window.is_empty());
-        let mut as_it_came = told;
-        let mut at = 0;
-        while at < events.len() && self.window.editor.block.is_none() {
+        let (waiting, mut as_it_came) = (self.ready.len(), self.window.is_empty());
+        let (mut at, mut followed) = (0, Ok(()));
+        while at < events.len() && followed.is_ok() && self.window.editor.block.is_none() {
             let end = at + sse::first_event(&events[at..]);
-            as_it_came &= self.take(events.slice(at..end))?;
-            as_it_came &= self.tell();
-            at = end;
+            match self.take(events.slice(at..end)) {
+                Ok(same) => {
+                    as_it_came &= same & self.tell();
+                    at = end;
+                }
+                Err(broken) => followed = Err(broken),
+            }
         }
         // What goes on as it came goes on in one piece.
         if as_it_came && at > 0 && self.window.is_empty() {
             self.ready.truncate(waiting);
             self.ready.push_back(events.slice(..at));
         }
-        Ok(())
+        followed
     }
 
     /// Takes an event; whether it is as it came.
@@ -185,12 +188,10 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> ClearedStream<B> {
                 self.window.push(event, None, true);
             }
             Some(data) => {
-                let chunk = chunk(data)?;
-                if let Some(joined) = self.halves.join(&chunk) {
-                    self.window.push(sse::with_data(&event, joined.bytes()), Some(joined), true);
-                    return Ok(false);
-                }
+                let (chunk, as_it_came) = self.halves.read(data).map_err(|_| Broken::NotJson)?;
+                let event = if as_it_came { event } else { sse::with_data(&event, chunk.bytes()) };
                 self.window.push(event, Some(chunk), true);
+                return Ok(as_it_came);
             }
         }
         Ok(true)
@@ -232,11 +233,6 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> ClearedStream<B> {
     }
 }
 
-/// The data of an event. What has a key twice would be one thing to the rules and another to a client.
-fn chunk(data: Vec<u8>) -> Result<Json, Broken> {
-    Json::parse(data.into()).map_err(|_| Broken::NotJson)
-}
-
 impl From<Broken> for Error {
     fn from(broken: Broken) -> Self {
         let reason = match broken {
@@ -271,5 +267,7 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for ClearedStream<B> {
     }
 }
 
+#[cfg(test)]
+mod splits;
 #[cfg(test)]
 mod tests;

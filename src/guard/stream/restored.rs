@@ -1,13 +1,10 @@
 //! A stream as one caller gets it: the placeholders that it names are that caller's own values again.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{
-    chunk,
-    window::{Edited, Editor, Window},
-};
+use super::window::{Edited, Editor, Window};
 use crate::{
     guard::{
         checks::Shape,
@@ -15,7 +12,7 @@ use crate::{
         restore::values,
         rules::Horizon,
     },
-    wire::{channel::Channel, sse},
+    wire::{Json, channel::Channel, sse},
 };
 
 /// What may be the beginning of a placeholder is held back.
@@ -59,7 +56,8 @@ impl Restoring {
                 self.0.end();
                 self.0.push(event, None, true);
             }
-            Some(data) => self.0.push(event, chunk(data).ok(), true),
+            // What was cleared is JSON.
+            Some(data) => self.0.push(event, Json::parse(data.into()).ok(), true),
         }
     }
 
@@ -87,5 +85,78 @@ impl Editor for Restorer {
 
     fn context(&self) -> usize {
         0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn restoring() -> Restoring {
+        let mut bindings = Bindings::default();
+        bindings.bind("NAME", "Ann \"A\" Lee");
+        Restoring::new(bindings)
+    }
+
+    /// The pieces of a stream as the caller gets them, with the delta that `delta` makes of each.
+    fn told<'p>(pieces: impl IntoIterator<Item = &'p str>, delta: impl Fn(&str) -> Value) -> Vec<Value> {
+        let mut restoring = restoring();
+        let mut out = Vec::new();
+        for piece in pieces {
+            let chunk = json!({"choices": [{"index": 0, "delta": delta(piece)}]});
+            out.extend_from_slice(&restoring.events(&sse::event(chunk.to_string().as_bytes())));
+        }
+        out.extend_from_slice(&restoring.finish());
+        sse::data_of(&out).iter().map(|data| serde_json::from_slice::<Value>(data).unwrap()["choices"][0]["delta"].clone()).collect()
+    }
+
+    fn said<'p>(pieces: impl IntoIterator<Item = &'p str>) -> Vec<String> {
+        let told = told(pieces, |piece| json!({ "content": piece }));
+        told.into_iter().map(|delta| delta["content"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_placeholder_in_three_pieces_comes_back_in_one() {
+        assert_eq!(said(["Hi {{NA", "ME", "_1}}!"]), ["Hi Ann \"A\" Lee", "", "!"]);
+    }
+
+    #[test]
+    fn what_is_no_placeholder_of_this_caller_stays() {
+        for text in ["{{NAME_2}}", "{{name_1}}", "{NAME_1}", "{{NAME_", "{{"] {
+            assert_eq!(said([text]), [text]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_held_back_where_no_placeholder_can_have_begun() {
+        let mut restoring = restoring();
+        let event = sse::event(json!({"choices": [{"delta": {"content": "fn main() { x }"}}]}).to_string().as_bytes());
+        assert_eq!(restoring.events(&event), event);
+    }
+
+    #[test]
+    fn inside_of_arguments_values_are_written_as_json() {
+        let call = |arguments: &str| json!({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]});
+        let told = told(["{\"to\":\"{{NA", "ME_1}}\"}"], call);
+        let arguments = told.iter().map(|delta| delta["tool_calls"][0]["function"]["arguments"].as_str().unwrap());
+        let arguments: Value = serde_json::from_str(&arguments.collect::<String>()).unwrap();
+        assert_eq!(arguments["to"], "Ann \"A\" Lee");
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_restores_the_same(parts in prop::collection::vec("\\{\\{NAME_1\\}\\}|\\{\\{NAME_2\\}\\}|\\{|\\}|[aé_ ]{1,3}|NAME_1", 0..8), sizes in prop::collection::vec(1_usize..9, 1..9)) {
+            let text = parts.concat();
+            let (mut pieces, mut rest, mut sizes) = (Vec::new(), text.as_str(), sizes.into_iter().cycle());
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(rest.ceil_char_boundary(sizes.next().unwrap_or(1)));
+                pieces.push(piece);
+                rest = after;
+            }
+            prop_assert_eq!(said(pieces).concat(), restoring().0.editor.0.restore(&text));
+        }
     }
 }
