@@ -29,42 +29,32 @@ pub struct Stream {
     /// Gives this client its own values back, if it has any.
     restoring: Option<Box<Restoring>>,
     /// The end, while what was held back before it is told.
-    end: Option<Option<Error>>,
+    end: Option<Result<()>>,
 }
 
 impl Stream {
-    pub(super) fn new(
-        reader: Reader,
-        waiting: Waiting,
-        bindings: &Bindings,
-        record: Option<Record>,
-        exchange: Exchange,
-    ) -> Self {
+    pub(super) fn new(reader: Reader, waiting: Waiting, bindings: &Bindings, record: Option<Record>, exchange: Exchange) -> Self {
         let restoring = (!bindings.is_empty()).then(|| Box::new(Restoring::new(bindings.clone())));
         Self { reader, _waiting: waiting, open: Some((record, exchange)), restoring, end: None }
     }
 
     /// The next events for this client, or the end, with the last of what was held back before it.
-    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<std::result::Result<Bytes, Option<Error>>> {
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         loop {
             if let Some(end) = self.end.take() {
-                return Poll::Ready(Err(end));
+                return Poll::Ready(end.err().map(Err));
             }
-            let frame = match ready!(Pin::new(&mut self.reader).poll_frame(cx)) {
-                Some(Ok(frame)) => frame.into_data().map_err(|_| None),
-                Some(Err(error)) => Err(Some(error)),
-                None => Err(None),
-            };
-            let Some(restoring) = &mut self.restoring else { return Poll::Ready(frame) };
-            let events = match frame {
-                Ok(events) => restoring.events(&events),
-                Err(end) => {
-                    self.end = Some(end);
+            let arrived = ready!(self.reader.poll_events(cx));
+            let Some(restoring) = &mut self.restoring else { return Poll::Ready(arrived) };
+            let events = match arrived {
+                Some(Ok(events)) => restoring.events(&events),
+                over => {
+                    self.end = Some(over.map_or(Ok(()), |arrived| arrived.map(drop)));
                     restoring.finish()
                 }
             };
             if !events.is_empty() {
-                return Poll::Ready(Ok(events));
+                return Poll::Ready(Some(Ok(events)));
             }
         }
     }
@@ -92,11 +82,11 @@ impl Body for Stream {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
         let events = ready!(self.poll_events(cx));
         match &events {
-            Ok(_) => {}
-            Err(Some(error)) => self.close(Ending::Failed(error.kind())),
-            Err(None) => self.close(Ending::Finished),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => self.close(Ending::Failed(error.kind())),
+            None => self.close(Ending::Finished),
         }
-        Poll::Ready(events.map_or_else(|end| end.map(Err), |events| Some(Ok(Frame::data(events)))))
+        Poll::Ready(events.map(|events| events.map(Frame::data)))
     }
 }
 

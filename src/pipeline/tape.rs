@@ -234,6 +234,18 @@ impl Reader {
         self.tape.lock().end.clone()
     }
 
+    /// The next whole events.
+    pub(super) fn poll_events(&self, cx: &Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let (polled, recorder) = {
+            let mut state = self.tape.lock();
+            let polled = state.read(self.seat, cx);
+            let near = state.near();
+            (polled, state.recorder.take_if(|_| near))
+        };
+        recorder.into_iter().for_each(Waker::wake);
+        polled
+    }
+
     /// Lets the tape run to its end.
     pub(super) async fn ended(mut self) -> Result<End> {
         while let Some(frame) = self.frame().await {
@@ -249,14 +261,7 @@ impl Body for Reader {
     type Error = Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
-        let (polled, recorder) = {
-            let mut state = self.tape.lock();
-            let polled = state.read(self.seat, cx);
-            let near = state.near();
-            (polled, state.recorder.take_if(|_| near))
-        };
-        recorder.into_iter().for_each(Waker::wake);
-        polled.map(|frame| frame.map(|frame| frame.map(Frame::data)))
+        self.poll_events(cx).map(|events| events.map(|events| events.map(Frame::data)))
     }
 }
 

@@ -141,7 +141,10 @@ fn describe() {
         "Semantic hits that were compared with the upstream's answer in place of being served, by what came of it."
     );
     describe_counter!(metric::RULE_MATCHES, "Matches of rules, by rule and action.");
-    describe_counter!(metric::RULE_OVERFLOWS, "Streams in which a rule met what may be a match longer than it can wait for, by rule.");
+    describe_counter!(
+        metric::RULE_OVERFLOWS,
+        "Streams in which a rule met what may be a match longer than it can wait for, by rule."
+    );
     describe_counter!(metric::REFUSED, "Requests refused before they were read, by reason.");
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");
     describe_gauge!(metric::CACHE_BYTES, Unit::Bytes, "Bytes in the cache.");

@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn a_whole_answer_has_the_same_texts_and_says_where_they_are_spelled() {
-        let answer = json!({"choices": [{"message": {"content": "x"}, "logprobs": {"content": []}}, {"message": {"content": "y"}}]});
+        let answer =
+            json!({"choices": [{"message": {"content": "x"}, "logprobs": {"content": []}}, {"message": {"content": "y"}}]});
         let json = Json::parse(answer.to_string().into()).unwrap();
         let pieces = pieces(&json);
         assert_eq!(pieces.iter().map(|piece| piece.channel.choice).collect::<Vec<_>>(), [0, 1]);

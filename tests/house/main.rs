@@ -27,6 +27,7 @@ mod demo;
 mod endpoints;
 mod flights;
 mod guard;
+mod guarded_streams;
 mod headers;
 mod meaning;
 mod operations;

@@ -54,7 +54,11 @@ struct Front {
 impl fmt::Debug for Front {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { longest, beside, unbounded, .. } = self;
-        f.debug_struct("Front").field("longest", longest).field("beside", beside).field("unbounded", unbounded).finish_non_exhaustive()
+        f.debug_struct("Front")
+            .field("longest", longest)
+            .field("beside", beside)
+            .field("unbounded", unbounded)
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,7 +98,9 @@ impl Horizon {
             }
             horizon.add(&endless, Some(n));
         }
-        shared.iter().for_each(|(_, shapes)| horizon.add(shapes, None));
+        for (_, shapes) in &shared {
+            horizon.add(shapes, None);
+        }
         let beside = horizon.fronts.iter().map(|front| front.beside).max().unwrap_or(0);
         horizon.context = beside.max(horizon.blind).max(char::MAX.len_utf8());
         horizon
@@ -268,7 +274,9 @@ mod tests {
     #[test]
     fn what_stands_beside_a_match_decides_on_it() {
         let horizon = horizon(&[("[0-9]{4}", 5)]);
-        for (text, expected) in [("pin", ""), ("1234", "1234"), ("1234 is", "1234 is"), ("1234 is my", ""), ("12x my ", "12x my ")] {
+        for (text, expected) in
+            [("pin", ""), ("1234", "1234"), ("1234 is", "1234 is"), ("1234 is my", ""), ("12x my ", "12x my ")]
+        {
             assert_eq!(held(&horizon, text), expected, "{text}");
         }
     }

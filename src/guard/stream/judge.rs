@@ -105,7 +105,9 @@ impl Editor for Judge {
             return Edited { settled: text.len(), edits: Vec::new() };
         }
         let longest = horizon.longest();
-        let reached = if ended { text.len() } else {
+        let reached = if ended {
+            text.len()
+        } else {
             let reached = horizon.settled(text, settled);
             reached.overflowed.into_iter().for_each(|rule| self.overflow(rule));
             reached.at

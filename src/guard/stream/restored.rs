@@ -16,8 +16,9 @@ use crate::{
 };
 
 /// What may be the beginning of a placeholder is held back.
-static HORIZON: LazyLock<Horizon> =
-    LazyLock::new(|| Horizon::of_shapes(&regex_syntax::parse(SHAPE).map(|shape| Shape::of(&shape)).into_iter().collect::<Vec<_>>()));
+static HORIZON: LazyLock<Horizon> = LazyLock::new(|| {
+    Horizon::of_shapes(&regex_syntax::parse(SHAPE).map(|shape| Shape::of(&shape)).into_iter().collect::<Vec<_>>())
+});
 
 /// Gives one caller its values back, last of all: what comes out is kept nowhere.
 #[derive(Debug)]
@@ -70,7 +71,9 @@ impl Restoring {
             return first;
         }
         let mut out = BytesMut::from(first);
-        rest.iter().for_each(|event| out.extend_from_slice(event));
+        for event in rest {
+            out.extend_from_slice(&event);
+        }
         out.freeze()
     }
 }
@@ -110,7 +113,10 @@ mod tests {
             out.extend_from_slice(&restoring.events(&sse::event(chunk.to_string().as_bytes())));
         }
         out.extend_from_slice(&restoring.finish());
-        sse::data_of(&out).iter().map(|data| serde_json::from_slice::<Value>(data).unwrap()["choices"][0]["delta"].clone()).collect()
+        sse::data_of(&out)
+            .iter()
+            .map(|data| serde_json::from_slice::<Value>(data).unwrap()["choices"][0]["delta"].clone())
+            .collect()
     }
 
     fn said<'p>(pieces: impl IntoIterator<Item = &'p str>) -> Vec<String> {

@@ -9,10 +9,7 @@ use std::{
 
 use proptest::{prelude::*, test_runner::TestRunner};
 
-use super::{
-    judge::Judge,
-    window::Editor,
-};
+use super::{judge::Judge, window::Editor};
 use crate::{
     exchange::{Exchange, Tenant},
     guard::{

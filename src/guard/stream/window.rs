@@ -97,7 +97,9 @@ impl<E: Editor> Window<E> {
     /// Nothing more will come: all texts are settled.
     pub(super) fn end(&mut self) {
         let channels: Vec<_> = self.lines.keys().copied().collect();
-        channels.into_iter().for_each(|channel| self.settle(channel, true));
+        for channel in channels {
+            self.settle(channel, true);
+        }
     }
 
     /// The next event that may be told.
