@@ -9,7 +9,7 @@ use crate::{
     cache::{self, Cache, CachePlan, Exact, Lookup, flight::Flights},
     error::{Error, Result},
     exchange::Exchange,
-    guard::{ClearedStream, Clearing, Restored, Rules, Screening, hold},
+    guard::{ClearedStream, Clearing, Rules, Screening, hold},
     ledger::{self, Record, Savings},
     route::{AnswerBody, Router},
 };
@@ -83,7 +83,9 @@ impl Pipeline {
         let scope = match self.cache.lookup_exact(&screened, &plan, self.router.identity(), exchange) {
             Exact::Hit(stored) => {
                 return Ok(match gates.output.clear_stored(endpoint, stored, exchange)? {
-                    Clearing::Passed(cleared, _) => Reply::Whole(Head::json(), Restored::of(&cleared, screened.bindings())),
+                    Clearing::Passed(cleared, _) => {
+                        Reply::restored(Head::json(), gates.output.restore(&cleared, screened.bindings(), exchange))
+                    }
                     Clearing::Blocked(block) => Reply::Blocked(block),
                 });
             }

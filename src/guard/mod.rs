@@ -21,7 +21,7 @@ pub use output::{Clearing, OutputGate};
 pub use placeholder::Bindings;
 pub use proof::{Cleared, Complete, Screened, Stored};
 pub use reload::{Gates, Rules};
-pub use restore::Restored;
+pub use restore::{Restoration, Restored};
 pub use stream::{ClearedStream, Restoring, hold};
 pub use verdict::{Action, Block, Gate};
 

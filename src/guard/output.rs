@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     proof::{Cleared, Complete, Stored},
     redact::decide,
-    rules::{Pack, RuleSet, acts},
+    rules::{Pack, RuleSet},
     verdict::{Block, Gate},
 };
 use crate::{
@@ -47,7 +47,8 @@ impl OutputGate {
 
     /// Whether a stream must be held until it is whole: a rule may refuse it that cannot judge a part.
     pub fn holds_streams(&self) -> bool {
-        self.rules().rules().iter().any(|rule| acts(rule) && rule.needs_whole_answer())
+        let set = self.rules();
+        set.rules().iter().enumerate().any(|(n, rule)| set.acts(n) && rule.needs_whole_answer())
     }
 
     /// Reads and judges a whole answer. Vectors hold no text, and pass once they are known to be vectors.
@@ -63,7 +64,10 @@ impl OutputGate {
     pub fn clear(&self, response: &Response, exchange: &mut Exchange) -> Clearing {
         let set = self.rules();
         let texts = response.texts();
-        let mut outcome = decide(Gate::Output, set, &texts, &set.scan(&texts));
+        let mut findings = set.scan(&texts);
+        // What is judged whole is judged with the caller's own values, and only for that caller.
+        findings.retain(|finding| !set.judged_restored(finding, &texts));
+        let mut outcome = decide(Gate::Output, set, &texts, &findings);
         exchange.note_rules(outcome.notes.clone());
         if let Some(block) = outcome.block {
             return Clearing::Blocked(block);

@@ -7,7 +7,7 @@ pub use crate::{
     route::{Arriving, Head, Passage, Unread},
 };
 use crate::{
-    guard::{Block, Restored},
+    guard::{Block, Restoration, Restored},
     wire::Request,
 };
 
@@ -33,4 +33,14 @@ pub enum Reply {
     Stream(Head, Box<Stream>),
     /// A rule said no.
     Blocked(Block),
+}
+
+impl Reply {
+    /// The reply that a whole answer is to one caller.
+    pub(super) fn restored(head: Head, restoration: Restoration) -> Self {
+        match restoration {
+            Restoration::Passed(restored) => Self::Whole(head, restored),
+            Restoration::Blocked(block) => Self::Blocked(block),
+        }
+    }
 }

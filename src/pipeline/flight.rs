@@ -26,7 +26,7 @@ use crate::{
     clock,
     error::{Error, Kind, Result},
     exchange::{Cost, Exchange},
-    guard::{Bindings, Block, Cleared, ClearedStream, Clearing, Complete, Gates, Restored, Screened, rules::RuleSetId},
+    guard::{Bindings, Block, Cleared, ClearedStream, Clearing, Complete, Gates, OutputGate, Screened, rules::RuleSetId},
     ledger::Record,
     route::{Arriving, Head, Passage},
 };
@@ -108,8 +108,8 @@ impl Pipeline {
                 self.flights.join(key, |flight| fly(Arc::clone(self), Arc::clone(&asked), exchange.shared(), flight));
             let follower = waiting.role == Role::Follower;
             let landing = waiting.landed().await;
-            let bindings = asked.screened.bindings();
-            let passenger = Passenger { waiting, follower, form: Form::of(&asked.screened), bindings };
+            let (output, bindings) = (&asked.gates.output, asked.screened.bindings());
+            let passenger = Passenger { waiting, follower, form: Form::of(&asked.screened), output, bindings };
             let reply = match landing {
                 Some(landing) => passenger.take(landing, exchange, record).await,
                 None => Err(Error::new(Kind::Internal, "The shared call was given up because of a bug. Try again.")),
@@ -217,12 +217,13 @@ fn failed(reply: &Result<Option<Reply>>) -> bool {
 }
 
 /// One who waits, when the flight has landed.
-struct Passenger<'b> {
+struct Passenger<'a> {
     waiting: Waiting,
     follower: bool,
     form: Form,
+    output: &'a OutputGate,
     /// Its own, whoever else shares the flight.
-    bindings: &'b Bindings,
+    bindings: &'a Bindings,
 }
 
 impl Passenger<'_> {
@@ -230,7 +231,7 @@ impl Passenger<'_> {
     async fn take(self, landing: Landing, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Option<Reply>> {
         exchange.land(landing.exchange, self.follower);
         let mut reply = match landing.outcome? {
-            Outcome::Whole(head, cleared) => Reply::Whole(head, Restored::of(&cleared, self.bindings)),
+            Outcome::Whole(head, cleared) => Reply::restored(head, self.output.restore(&cleared, self.bindings, exchange)),
             Outcome::Blocked(block) => Reply::Blocked(block),
             Outcome::Stream(head, tape, form) => {
                 let Some(reader) = tape.join() else { return Ok(None) };
@@ -239,7 +240,9 @@ impl Passenger<'_> {
                     Reply::Stream(head, Box::new(stream))
                 } else {
                     match whole(reader, exchange).await? {
-                        Whole::Cleared(cleared) => Reply::Whole(head.as_json(), Restored::of(&cleared, self.bindings)),
+                        Whole::Cleared(cleared) => {
+                            Reply::restored(head.as_json(), self.output.restore(&cleared, self.bindings, exchange))
+                        }
                         Whole::Blocked(block) => Reply::Blocked(block),
                     }
                 }

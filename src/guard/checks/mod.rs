@@ -111,6 +111,13 @@ pub(crate) mod conformance {
                 "{check:?} would be skipped on its example"
             );
         }
+        if let Reach::Shape(shape) = check.reach() {
+            let whole = regex::Regex::new(&format!(r"\A(?:{})", shape.expression())).unwrap();
+            let fits = |span: &Range<usize>| whole.is_match(&matching[span.clone()]);
+            assert!(found.iter().all(fits), "{check:?} finds what has not its shape");
+            let longest = shape.longest().unwrap_or(usize::MAX);
+            assert!(found.iter().all(|span| span.len() <= longest), "{check:?} finds more than it holds back");
+        }
         let mut kept = vec![0..1];
         check.find(matching, &mut kept);
         assert_eq!(kept[0], 0..1, "{check:?} removes what others found");

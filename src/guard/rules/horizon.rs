@@ -16,17 +16,8 @@ use regex_automata::{
 };
 use regex_syntax::hir::Hir;
 
-use super::set::Rule;
-use crate::{
-    guard::{
-        checks::{Reach, Shape},
-        verdict::Action,
-    },
-    wire::Role,
-};
-
-/// How much is held back for a match that can be of any length.
-const MAX_SPAN: usize = 4 << 10;
+use super::set::RuleSet;
+use crate::guard::checks::{Reach, Shape};
 
 /// No UTF-8 has this byte. Behind a shape it makes a match wait for one more byte, which word boundaries look at, and never end otherwise.
 const NEVER: u8 = 0xff;
@@ -71,18 +62,13 @@ pub struct Settled {
     pub overflowed: Vec<usize>,
 }
 
-/// Whether a rule wants more of an answer than to say that it matched.
-pub(in crate::guard) fn acts(rule: &Rule) -> bool {
-    rule.action_on(Role::Assistant) != Action::Warn
-}
-
 impl Horizon {
     /// What these rules want held back. Who only warns says so at the end of a stream, and holds nothing back.
-    pub fn of<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> Self {
+    pub fn of(set: &RuleSet) -> Self {
         let mut horizon = Self { fronts: Vec::new(), blind: 0, context: 0 };
         // Checks that look equally far around their matches share an automaton; a rule whose matches have no bound has its own.
         let mut shared = Vec::<(usize, Vec<Shape>)>::new();
-        for (n, rule) in rules.into_iter().enumerate().filter(|(_, rule)| acts(rule)) {
+        for (n, rule) in set.rules().iter().enumerate().filter(|(n, _)| set.acts(*n)) {
             let mut endless = Vec::new();
             for reach in rule.checks.texts.iter().map(|check| check.reach()) {
                 match reach {
@@ -92,11 +78,11 @@ impl Horizon {
                         None => shared.push((shape.looks_beside(), vec![shape])),
                     },
                     Reach::Bytes(longest) => horizon.blind = horizon.blind.max(longest),
-                    Reach::Unbounded => horizon.blind = horizon.blind.max(MAX_SPAN),
+                    Reach::Unbounded => horizon.blind = horizon.blind.max(rule.max_span()),
                     Reach::Whole => {}
                 }
             }
-            horizon.add(&endless, Some(n));
+            horizon.add(&endless, Some((n, rule.max_span())));
         }
         for (_, shapes) in &shared {
             horizon.add(shapes, None);
@@ -114,13 +100,12 @@ impl Horizon {
     }
 
     /// Shapes for which there is no automaton are held back for blindly.
-    fn add(&mut self, shapes: &[Shape], unbounded: Option<usize>) {
-        if shapes.is_empty() {
-            return;
-        }
-        match Front::of(shapes, unbounded) {
+    fn add(&mut self, shapes: &[Shape], unbounded: Option<(usize, usize)>) {
+        let bound = unbounded.map_or(0, |(_, max_span)| max_span);
+        let Some(longest) = shapes.iter().map(|shape| shape.longest().unwrap_or(bound)).max() else { return };
+        match Front::of(shapes, longest, unbounded.map(|(rule, _)| rule)) {
             Some(front) => self.fronts.push(front),
-            None => self.blind = self.blind.max(longest(shapes)),
+            None => self.blind = self.blind.max(longest),
         }
     }
 
@@ -162,13 +147,9 @@ fn behind(text: &str, reach: usize) -> usize {
     text.len().saturating_sub(reach + 1)
 }
 
-fn longest(shapes: &[Shape]) -> usize {
-    shapes.iter().map(|shape| shape.longest().unwrap_or(MAX_SPAN)).max().unwrap_or(0)
-}
-
 impl Front {
     /// `None` if the shapes are too many for one automaton.
-    fn of(shapes: &[Shape], unbounded: Option<usize>) -> Option<Self> {
+    fn of(shapes: &[Shape], longest: usize, unbounded: Option<usize>) -> Option<Self> {
         let wait = |shape: &Shape| Hir::concat(vec![shape.expression().clone(), Hir::literal([NEVER])]);
         let expressions: Vec<Hir> = shapes.iter().map(wait).collect();
         let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
@@ -178,7 +159,7 @@ impl Front {
         let automaton = dfa.clone();
         let caches: Box<dyn Fn() -> Cache + Send + Sync> = Box::new(move || automaton.create_cache());
         let beside = shapes.iter().map(Shape::looks_beside).max().unwrap_or(0);
-        Some(Self { dfa, caches: Pool::new(caches), longest: longest(shapes), beside, unbounded })
+        Some(Self { dfa, caches: Pool::new(caches), longest, beside, unbounded })
     }
 
     /// How far a match and what decides on it reach.
@@ -217,11 +198,13 @@ impl Front {
 mod tests {
     use super::*;
 
+    const MAX_SPAN: usize = 100;
+
     fn horizon(patterns: &[(&str, usize)]) -> Horizon {
         let mut horizon = Horizon { fronts: Vec::new(), blind: 0, context: 4 };
         for (pattern, beside) in patterns {
             let shape = Shape::of(&regex_syntax::parse(pattern).unwrap()).beside(*beside);
-            let unbounded = shape.longest().is_none().then_some(7);
+            let unbounded = shape.longest().is_none().then_some((7, MAX_SPAN));
             horizon.add(&[shape], unbounded);
         }
         horizon

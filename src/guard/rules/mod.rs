@@ -7,7 +7,6 @@ mod set;
 mod site;
 pub mod written;
 
-pub(in crate::guard) use horizon::acts;
 pub use horizon::{Horizon, Settled};
 pub use pack::{Pack, known_ids, load};
 pub use set::{Finding, Place, Rule, RuleSet, RuleSetId};

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     guard::{
         checks::{Facts, Needs, Reach},
+        placeholder::placeholders,
         verdict::{Action, Gate, OnError},
     },
     wire::{Role, Text},
@@ -34,6 +35,9 @@ pub struct Rule {
 /// Replaced text that says only that something was there.
 const DEFAULT_REPLACEMENT: &str = "[REDACTED]";
 
+/// How much of a stream is held back for a match that can be of any length.
+const MAX_SPAN: usize = 4 << 10;
+
 impl Rule {
     /// The file's stem.
     pub fn id(&self) -> &str {
@@ -49,6 +53,11 @@ impl Rule {
     pub fn action_on(&self, role: Role) -> Action {
         let named = self.written.roles.contains(&RoleName::System);
         if role == Role::System && !named { Action::Warn } else { self.written.action }
+    }
+
+    /// How much of a stream is held back for a match that can be of any length, in bytes.
+    pub fn max_span(&self) -> usize {
+        MAX_SPAN
     }
 
     /// What follows where it could not judge.
@@ -169,7 +178,18 @@ impl RuleSet {
 
     /// What the rules want held back of a stream; made for the first that is one.
     pub fn horizon(&self) -> &Horizon {
-        self.horizon.get_or_init(|| Horizon::of(self.rules.iter().map(Arc::as_ref)))
+        self.horizon.get_or_init(|| Horizon::of(self))
+    }
+
+    /// Whether a rule wants more of an answer than to say that it matched.
+    pub fn acts(&self, rule: usize) -> bool {
+        self.rules[rule].action_on(Role::Assistant) != Action::Warn
+    }
+
+    /// Whether a finding is about the whole of a text that names placeholders: it is another text to each caller.
+    pub fn judged_restored(&self, finding: &Finding, texts: &[Text<'_>]) -> bool {
+        let names = |place: &Place| placeholders(&texts[place.text].text).next().is_some();
+        self.rules[finding.rule].needs_whole_answer() && finding.place.as_ref().is_some_and(names)
     }
 
     /// Everything that the rules find in these texts.

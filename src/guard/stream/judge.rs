@@ -10,11 +10,15 @@ use crate::{
     guard::{
         OutputGate,
         redact::{Outcome, decide},
-        rules::{Finding, Place, acts},
+        restore::spelled,
+        rules::{Finding, Place},
         verdict::{Block, Gate, OnError},
     },
     telemetry::{label, metric},
-    wire::{Role, Text, channel::Channel},
+    wire::{
+        Role, Text,
+        channel::{Channel, Field},
+    },
 };
 
 /// Judges the texts of one stream, as far as they are settled.
@@ -37,7 +41,9 @@ impl Judge {
     pub(super) fn judge_whole<'t>(&self, texts: impl Iterator<Item = (Channel, &'t str)>) -> Vec<RuleNote> {
         let set = self.gate.rules();
         let texts: Vec<_> = texts.map(|(_, text)| written(Cow::Borrowed(text), 0..0)).collect();
-        decide(Gate::Output, set, &texts, &set.scan(&texts)).notes
+        let mut findings = set.scan(&texts);
+        findings.retain(|finding| !set.judged_restored(finding, &texts));
+        decide(Gate::Output, set, &texts, &findings).notes
     }
 
     /// What the rules that act find in a text, in its order. What begins before `settled` was found before.
@@ -47,7 +53,7 @@ impl Judge {
             let findings = set.scan(&[written(Cow::Borrowed(&text[from..]), 0..0)]).into_iter();
             let places = findings.filter_map(|finding| Some((finding.rule, finding.place?.span)));
             let mut found: Vec<_> = places
-                .filter(|(rule, _)| acts(&set.rules()[*rule]))
+                .filter(|(rule, _)| set.acts(*rule))
                 .map(|(rule, span)| (rule, from + span.start..from + span.end))
                 .collect();
             found.sort_by_key(|(_, span)| (span.start, span.end));
@@ -63,7 +69,7 @@ impl Judge {
     }
 
     /// Decides on what was found. What overlaps is decided on together.
-    fn decide(&mut self, text: &str, found: Vec<(usize, Range<usize>)>) -> Vec<(Range<usize>, String)> {
+    fn decide(&mut self, field: Field, text: &str, found: Vec<(usize, Range<usize>)>) -> Vec<(Range<usize>, String)> {
         let (mut clusters, mut findings) = (Vec::<Range<usize>>::new(), Vec::new());
         for (rule, span) in found {
             match clusters.last_mut().filter(|last| span.start < last.end) {
@@ -82,7 +88,8 @@ impl Judge {
         }
         self.block = self.block.take().or(block);
         // An edit is JSON, as it stands in a body; a text is what it says.
-        edits.into_iter().map(|(span, with)| (span, serde_json::from_str(&with).unwrap_or_default())).collect()
+        let said = |with: &str| serde_json::from_str::<String>(with).unwrap_or_default();
+        edits.into_iter().map(|(span, with)| (span, spelled(&said(&with), field.is_json()).into_owned())).collect()
     }
 
     /// A match that may be longer than its rule can wait for was not judged, and whoever wrote the rule says what follows.
@@ -99,7 +106,7 @@ impl Judge {
 }
 
 impl Editor for Judge {
-    fn edit(&mut self, _: Channel, text: &str, settled: usize, ended: bool) -> Edited {
+    fn edit(&mut self, channel: Channel, text: &str, settled: usize, ended: bool) -> Edited {
         let horizon = self.gate.rules().horizon();
         if horizon.is_clear() || self.block.is_some() {
             return Edited { settled: text.len(), edits: Vec::new() };
@@ -122,7 +129,7 @@ impl Editor for Judge {
             cut = found.iter().fold(reached, |cut, (_, span)| if span.start < cut { cut.max(span.end) } else { cut });
         }
         found.retain(|(_, span)| span.start < cut);
-        Edited { settled: cut, edits: self.decide(text, found) }
+        Edited { settled: cut, edits: self.decide(channel.field, text, found) }
     }
 
     fn context(&self) -> usize {
