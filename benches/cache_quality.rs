@@ -22,7 +22,6 @@ use std::{
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
     thread,
 };
 
@@ -35,7 +34,7 @@ use lockgate::{
     config::Config,
     embed::{self, Embedder, EngineChoice, TokenVectors},
     exchange::{Exchange, Tenant},
-    guard::{self, InputGate, Screening, rules::load},
+    guard::{self, Gates, InputGate, Screening, rules::load},
     wire::{Endpoint, Request},
 };
 use serde::Deserialize;
@@ -159,7 +158,7 @@ fn read_all(texts: &[&str]) -> Vec<Read> {
     let settings = embed::Settings { engine: EngineChoice::Rten, model: None, library, threads: 0, queue: 1 };
     let engine = embed::load(&settings).unwrap();
     let rules = guard::Settings { builtin: true, directory: None, overrides: BTreeMap::default() };
-    let gate = InputGate::new(Arc::new(load(&rules).unwrap()));
+    let gate = Gates::of(&load(&rules).unwrap()).input;
     let share = texts.len().div_ceil(settings.threads()).max(1);
     thread::scope(|scope| {
         let parts: Vec<_> = texts.chunks(share).map(|part| scope.spawn(|| read_part(&*engine, &gate, part))).collect();

@@ -58,6 +58,7 @@ fn restore(criterion: &mut Criterion) {
     let settings = Settings {
         mode: Mode::Semantic,
         threshold: 0.97,
+        max_error: None,
         stances: lockgate::cache::verify::Stances::default(),
         ttl: Duration::from_hours(24),
         max_bytes: 1 << 30,

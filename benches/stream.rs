@@ -11,7 +11,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
@@ -20,7 +19,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use lockgate::{
     error::Error,
-    guard::{ClearedStream, OutputGate, Override, Settings, rules::load},
+    exchange::Tenant,
+    guard::{ClearedStream, Gates, OutputGate, Override, Settings, rules::load},
     wire::Endpoint,
 };
 use serde_json::{Value, json};
@@ -84,14 +84,14 @@ fn guarded(folders: &[&str]) -> OutputGate {
         overrides.insert(path.file_stem().unwrap().to_str().unwrap().to_owned(), Override::Replace);
     }
     let settings = Settings { builtin: false, directory: Some(folder.path().to_owned()), overrides };
-    let gate = OutputGate::new(Arc::new(load(&settings).unwrap()));
+    let gate = Gates::of(&load(&settings).unwrap()).output;
     assert!(!gate.holds_streams());
     gate
 }
 
 fn unguarded() -> OutputGate {
     let settings = Settings { builtin: false, directory: None, overrides: BTreeMap::new() };
-    OutputGate::new(Arc::new(load(&settings).unwrap()))
+    Gates::of(&load(&settings).unwrap()).output
 }
 
 /// What a stream comes to, event by event.
@@ -107,7 +107,7 @@ struct Measured {
 
 fn measure(gate: &OutputGate, events: &[Bytes]) -> Measured {
     let waits = events.iter().flat_map(|event| [event.clone(), Bytes::new()]).collect();
-    let mut stream = ClearedStream::new(Events(waits), gate.clone(), Endpoint::Chat);
+    let mut stream = ClearedStream::new(Events(waits), gate.clone(), Endpoint::Chat, Tenant([0; 16]));
     let mut cx = Context::from_waker(Waker::noop());
     let (mut measured, mut told) = (Measured::default(), 0);
     let (mut text_come, mut text_told) = (0, 0);
@@ -138,7 +138,7 @@ fn said(event: &Bytes) -> usize {
 /// The time from the first event to the last, the events being there.
 #[expect(clippy::disallowed_methods, reason = "a bench reads the time")]
 fn timed(gate: &OutputGate, events: &[Bytes]) -> Duration {
-    let mut stream = ClearedStream::new(Events(events.to_vec().into()), gate.clone(), Endpoint::Chat);
+    let mut stream = ClearedStream::new(Events(events.to_vec().into()), gate.clone(), Endpoint::Chat, Tenant([0; 16]));
     let mut cx = Context::from_waker(Waker::noop());
     let began = Instant::now();
     while let Poll::Ready(Some(frame)) = Pin::new(&mut stream).poll_frame(&mut cx) {

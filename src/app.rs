@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     access::{self, Access},
     cache::{
-        Cache, CachePlan, Mode, Semantic, Wish,
+        Cache, Mode, Semantic,
         flight::Flights,
         store::{self, Sqlite, Store, StoreError, Writer},
     },
@@ -23,13 +23,17 @@ use crate::{
     demo,
     diagnostics::Report,
     embed::{self, Bundled, EmbedError, EngineChoice, Fingerprint, Worker},
-    guard::{Rules, rules},
+    guard::{Callouts, Rules, rules},
     ingress::{self, Bounds, Listener, Service, Workers, serve},
     ledger::Savings,
     outbound::Client,
     pipeline::Pipeline,
     route::{self, Router},
 };
+
+mod reload;
+
+use reload::Watch;
 
 /// Patience with a demo upstream that nobody configured.
 const DEMO_TIMEOUT: Duration = Duration::from_mins(1);
@@ -93,12 +97,15 @@ pub struct App {
     demo: Option<(SocketAddr, JoinHandle<()>)>,
     drain: Duration,
     loaded: Loaded,
+    watch: Watch,
 }
 
 impl App {
     /// Loads and binds what the configuration asks for.
     pub async fn start(config: Config, metrics: PrometheusHandle) -> Result<Self, StartError> {
+        let seen = reload::look(rules::files(&config.guard).into_iter().chain(config.file.clone()));
         let pack = rules::load(&config.guard).map_err(StartError::Rules)?;
+        let reread = reload::reread(&config);
         let mut secret = access::fresh_secret();
         let mut store = config.store.as_ref().and_then(|settings| open_store(settings, &mut secret));
         let engines = store.as_mut().and_then(|store| store.engines().ok()).unwrap_or_default();
@@ -112,7 +119,8 @@ impl App {
         };
         let mut outbound = config.outbound;
         outbound.allow_loopback |= demo.is_some();
-        let mut router = Router::new(&route, Client::new(&outbound)).ok_or_else(|| {
+        let client = Client::new(&outbound);
+        let mut router = Router::new(&route, client.clone()).ok_or_else(|| {
             StartError::Upstream(
                 "`upstream.url` has no host, or `upstream.api_key` has characters that no header can hold".to_owned(),
             )
@@ -133,21 +141,18 @@ impl App {
         leave_aside(&engines, &label);
         let writer = store.map(|store| Writer::start(store, label)).transpose()?;
         let cache = Cache::new(&config.cache, semantic.map(|(semantic, _)| semantic)).kept_in(writer).keyed_by(secret);
-        cache.recall_differences().await;
-        let (rules, savings) = (Arc::new(Rules::new(pack)), Arc::new(Savings::new(config.ledger)));
-        let rooms = Rooms {
-            cache: cache.clone(),
-            plan: CachePlan::of(&config.cache, &Wish::default()),
-            rules: Arc::clone(&rules),
-            savings: Arc::clone(&savings),
-        };
+        cache.recall().await;
+        let (rules, savings) =
+            (Arc::new(Rules::new(pack, (config.guard, config.profiles), &secret, reread)), Arc::new(Savings::new(config.ledger)));
+        let rooms = Rooms { cache: cache.clone(), rules: Arc::clone(&rules), savings: Arc::clone(&savings) };
         let console = Console::new(loaded.clone(), rooms, metrics);
+        let watch = Watch { rules: Arc::clone(&rules), file: config.file, seen };
         let local_only = config.access.client_keys.is_empty();
         let pipeline = Pipeline {
             access: Access::new(&config.access, secret),
             rules,
+            callouts: Callouts::new(client),
             cache: cache.clone(),
-            cache_settings: config.cache,
             flights: Flights::default(),
             router,
             savings,
@@ -164,7 +169,7 @@ impl App {
         let workers = Workers::start()?;
         let restored = cache.clone();
         tokio::spawn(async move { restored.restore().await });
-        Ok(Self { service, console, cache, workers, data, admin, health, demo, drain, loaded })
+        Ok(Self { service, console, cache, workers, data, admin, health, demo, drain, loaded, watch })
     }
 
     /// Where the data port listens.
@@ -194,7 +199,7 @@ impl App {
 
     /// Serves until `stop` is done, and drains. Returns how many connections had to be cut off.
     pub async fn run(self, stop: impl Future) -> usize {
-        let Self { service, console, cache, workers, data, admin, health, demo, drain, .. } = self;
+        let Self { service, console, cache, workers, data, admin, health, demo, drain, loaded: _, watch } = self;
         let (ended, end) = watch::channel(false);
         let mut consoles = JoinSet::new();
         let wait = move || {
@@ -212,6 +217,7 @@ impl App {
             consoles.spawn(async move { serve(listener, &here, Arc::new(handler), end, Duration::ZERO).await });
         }
         consoles.spawn(upkeep(Arc::clone(&console), wait()));
+        consoles.spawn(watch.run(wait()));
         let handler = move |request| {
             let service = Arc::clone(&service);
             async move { service.call(request).await }

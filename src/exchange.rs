@@ -1,6 +1,7 @@
 //! What travels with one request: ids, tenant, timings, and the notes that become headers, log line and metrics.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::Arc,
     time::{Duration, Instant},
@@ -126,8 +127,21 @@ pub struct Judged {
 pub struct RuleNote {
     /// The rule's id.
     pub rule: String,
-    /// `block`, `warn` or `replace`.
+    /// `block`, `warn` or `replace`, or the same after `monitor-` where that was only noted.
     pub action: &'static str,
+    /// How much harm what it finds can do.
+    pub severity: &'static str,
+}
+
+/// A rule that could not judge this request or its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleFailure {
+    /// The rule's id.
+    pub rule: String,
+    /// Why.
+    pub reason: &'static str,
+    /// `open`: it went on as if nothing had matched; `closed`: as if all had.
+    pub outcome: &'static str,
 }
 
 /// Where the time of a request went.
@@ -148,6 +162,8 @@ pub struct Exchange {
     pub tenant: Tenant,
     /// What the configuration calls the tenant, where it has a name.
     pub tenant_name: Option<Arc<str>>,
+    /// What the client says of the request, by key.
+    pub metadata: Arc<BTreeMap<String, String>>,
     /// When its head had been read.
     pub started: Instant,
     /// What the cache did.
@@ -166,6 +182,10 @@ pub struct Exchange {
     pub follower: bool,
     /// What the rules did.
     pub rules: Vec<RuleNote>,
+    /// Which rules could not judge.
+    pub failures: Vec<RuleFailure>,
+    /// Whether the model reads something that no rule could.
+    pub unguarded: bool,
     /// Where the time went.
     pub timings: Timings,
 }
@@ -177,6 +197,7 @@ impl Exchange {
             trace_id,
             tenant,
             tenant_name: None,
+            metadata: Arc::default(),
             started: clock::now(),
             cache: CacheStatus::Disabled,
             bypass: None,
@@ -186,6 +207,8 @@ impl Exchange {
             cost: None,
             follower: false,
             rules: Vec::new(),
+            failures: Vec::new(),
+            unguarded: false,
             timings: Timings::default(),
         }
     }
@@ -193,15 +216,16 @@ impl Exchange {
     /// The same request for the part of its way that it may share with others: what the rules did to it is its own.
     #[must_use]
     pub fn shared(&self) -> Self {
-        Self { rules: Vec::new(), ..self.clone() }
+        Self { rules: Vec::new(), failures: Vec::new(), ..self.clone() }
     }
 
     /// Takes over what was noted on the shared part. Its time is counted once, with the request that was carried out.
     pub fn land(&mut self, shared: Self, follower: bool) {
-        let Self { cache, bypass, judged, age, entry, cost, rules, timings, .. } = shared;
+        let Self { cache, bypass, judged, age, entry, cost, rules, failures, timings, .. } = shared;
         (self.cache, self.bypass, self.judged, self.age) = (cache, bypass, judged, age);
         (self.entry, self.cost, self.follower) = (entry, cost, follower);
         self.note_rules(rules);
+        self.note_failures(failures);
         if !follower {
             self.timings = timings;
         }
@@ -215,6 +239,15 @@ impl Exchange {
             }
         }
     }
+
+    /// Remembers which rules could not judge, once however often they could not.
+    pub fn note_failures(&mut self, failures: Vec<RuleFailure>) {
+        for failure in failures {
+            if !self.failures.contains(&failure) {
+                self.failures.push(failure);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -222,7 +255,7 @@ mod tests {
     use super::*;
 
     fn note(rule: &str) -> RuleNote {
-        RuleNote { rule: rule.to_owned(), action: "warn" }
+        RuleNote { rule: rule.to_owned(), action: "warn", severity: "medium" }
     }
 
     #[test]

@@ -17,7 +17,7 @@
 //! ```
 //!
 //! [`ingress`] listens, bounds what comes in and decodes it to a [`wire::Request`] that keeps the bytes as they were sent. [`access`] says who calls.
-//! [`pipeline`] knows the order of the stages and nothing else does. The input gate of [`guard`] makes it [`guard::Screened`]; [`cache`] looks it up. When the
+//! [`pipeline`] knows the order of the stages and nothing else does. The input gate of [`guard`] makes it [`guard::Screened`], after whom its rules ask ([`guard::Callouts`]) has had a say; [`cache`] looks it up. When the
 //! exact tier misses, the request joins the flight ([`cache::flight`]) of those who ask for the same, or leads one, which asks [`embed`] for a vector,
 //! has the nearest entries verified ([`cache::verify`]), and makes the one upstream call. [`route`] attempts the upstream over [`outbound`], the only client socket. The output gate makes the answer
 //! [`guard::Cleared`], hits included, and mints [`guard::Complete`] when the model had said all; only with both does the cache admit it, and hand it to
@@ -26,7 +26,7 @@
 //! refusal into HTTP, and [`ledger`] writes down how it ended.
 //!
 //! Around them: [`config`] reads the file and builds every room's settings, [`diagnostics`] criticises what people write, [`app`] composes the rooms,
-//! [`console`] shows health, metrics and the cache to operators, who may also take entries out, [`telemetry`] names what is measured, [`demo`] is an upstream to try things on, and [`cli`] holds the verbs.
+//! [`console`] shows health, metrics, the rules and the cache to operators, who may also load rules again and take entries out, [`telemetry`] names what is measured, [`demo`] is an upstream to try things on, [`guard::authoring`] tells authors of rules what their rules do, and [`cli`] holds the verbs.
 //!
 //! # Invariants
 //!

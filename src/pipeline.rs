@@ -6,10 +6,10 @@ use http::HeaderMap;
 
 use crate::{
     access::Access,
-    cache::{self, Cache, CachePlan, Exact, Lookup, flight::Flights},
+    cache::{Cache, Exact, Lookup, flight::Flights},
     error::{Error, Result},
     exchange::Exchange,
-    guard::{ClearedStream, Clearing, Rules, Screening, hold},
+    guard::{Callouts, ClearedStream, Clearing, Rules, Screening, hold},
     ledger::{self, Record, Savings},
     route::{AnswerBody, Router},
 };
@@ -32,10 +32,10 @@ pub struct Pipeline {
     pub access: Access,
     /// 1 and 4
     pub rules: Arc<Rules>,
+    /// Whom rules ask.
+    pub callouts: Callouts,
     /// 2 and 5
     pub cache: Cache,
-    /// What the operator gives of the cache.
-    pub cache_settings: cache::Settings,
     /// What is under way for more than one.
     pub flights: Flights<FlightKey, Landing>,
     /// 3
@@ -72,17 +72,18 @@ impl Pipeline {
     }
 
     async fn stages(self: &Arc<Self>, call: Call, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Reply> {
-        let (endpoint, gates) = (call.request.endpoint(), self.rules.gates());
+        let gates = self.rules.gates_for(call.caller.profiles.as_deref(), &call.profiles)?;
         // 1: nothing is looked up, embedded or sent before it is screened.
-        let screened = match gates.input.screen(call.request, exchange)? {
+        let (screening, headers) = (gates.input.screen_aside(call.request, exchange).await?, &call.passage.headers);
+        let screened = match self.callouts.screen(&gates.input, screening, headers, exchange).await? {
             Screening::Passed(screened) => screened,
             Screening::Blocked(block) => return Ok(Reply::Blocked(block)),
         };
         // 2: a hit still has to pass the output gate.
-        let plan = CachePlan::of(&self.cache_settings, &call.wish);
+        let plan = self.cache.plan(&call.wish);
         let scope = match self.cache.lookup_exact(&screened, &plan, self.router.identity(), exchange) {
             Exact::Hit(stored) => {
-                return Ok(match gates.output.clear_stored(endpoint, stored, exchange)? {
+                return Ok(match self.callouts.clear_stored(&gates.output, stored, &screened, headers, exchange).await? {
                     Clearing::Passed(cleared, _) => {
                         Reply::restored(Head::json(), gates.output.restore(&cleared, screened.bindings(), exchange))
                     }
@@ -99,11 +100,12 @@ impl Pipeline {
     /// What one flight comes to.
     async fn answer(&self, asked: &Asked, exchange: &mut Exchange) -> Result<Answered> {
         let (endpoint, output) = (asked.screened.request().endpoint(), &asked.gates.output);
+        let headers = &asked.passage.headers;
         // 2: not the same request, but maybe one that means the same.
         let ticket = match &asked.scope {
             Some(scope) => match self.cache.lookup(scope, &asked.screened, &asked.plan, exchange).await {
                 Lookup::Hit(stored) => {
-                    let clearing = output.clear_stored(endpoint, stored, exchange)?;
+                    let clearing = self.callouts.clear_stored(output, stored, &asked.screened, headers, exchange).await?;
                     return Ok(self.settle(clearing, Head::json(), None, exchange));
                 }
                 Lookup::Miss(ticket) => Some(ticket),
@@ -119,14 +121,16 @@ impl Pipeline {
             }
             AnswerBody::Whole(body) => {
                 let clearing = output.clear_body(endpoint, body, exchange)?;
+                let clearing = self.callouts.clear(output, clearing, &asked.screened, headers, exchange).await?;
                 Ok(self.settle(clearing, answer.head, ticket, exchange))
             }
             AnswerBody::Arriving(body) if output.holds_streams() => {
                 let clearing = hold(body, output, endpoint, exchange).await?;
+                let clearing = self.callouts.clear(output, clearing, &asked.screened, headers, exchange).await?;
                 Ok(self.settle(clearing, answer.head.as_json(), ticket, exchange))
             }
             AnswerBody::Arriving(body) => {
-                let mut stream = Box::new(ClearedStream::new(body, output.clone(), endpoint));
+                let mut stream = Box::new(ClearedStream::new(body, output.clone(), endpoint, exchange.tenant));
                 let block = stream.begin(exchange).await;
                 Ok(block.map_or_else(|| Answered::Stream(answer.head, stream, ticket), Answered::Blocked))
             }

@@ -3,7 +3,7 @@
 //! With client keys, what a client presents is its key and is never passed on. Without, it is the provider's credential, and the tenant
 //! is a keyed hash of it: callers with different credentials share no entries, and the hash tells nobody the credential.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
@@ -30,6 +30,8 @@ pub struct ClientKey {
     pub sha256: [u8; 32],
     /// Whose cache entries it shares.
     pub tenant: String,
+    /// Its profiles of guardrails, if it does not have the default ones.
+    pub profiles: Option<Arc<BTreeSet<String>>>,
 }
 
 /// What the SDKs send when their user gave them no key. They must not reach a provider.
@@ -60,6 +62,8 @@ pub struct Caller {
     pub tenant_name: Option<Arc<str>>,
     /// The client key's name, if there are client keys.
     pub key: Option<String>,
+    /// Its profiles of guardrails, if it does not have the default ones.
+    pub profiles: Option<Arc<BTreeSet<String>>>,
     /// The `Authorization` to pass on, if the client brought one for the provider.
     pub credential: Option<HeaderValue>,
 }
@@ -105,7 +109,8 @@ impl Access {
             if let Some(key) = matching.next_back() {
                 let tenant = self.tenant(headers, &[b"key", key.tenant.as_bytes()]);
                 let tenant_name = Some(key.tenant.as_str().into());
-                return Ok(Caller { tenant, tenant_name, key: Some(key.name.clone()), credential: None });
+                let (key, profiles) = (Some(key.name.clone()), key.profiles.clone());
+                return Ok(Caller { tenant, tenant_name, key, profiles, credential: None });
             }
         }
         let message = "No client key that is known here. Send it as `Authorization: Bearer ...` or `x-portkey-api-key`; \
@@ -123,7 +128,7 @@ impl Access {
         let own = credential.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
         let portkey = headers.get(PORTKEY_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
         let tenant = self.tenant(headers, &[b"credential", own, portkey]);
-        Caller { tenant, tenant_name: None, key: None, credential }
+        Caller { tenant, tenant_name: None, key: None, profiles: None, credential }
     }
 
     fn tenant(&self, headers: &HeaderMap, parts: &[&[u8]]) -> Tenant {
@@ -169,6 +174,7 @@ mod tests {
             name: format!("name of {key}"),
             sha256: Sha256::digest(key.as_bytes()).into(),
             tenant: tenant.to_owned(),
+            profiles: None,
         };
         Access::new(&Settings { client_keys: keys.iter().map(key).collect() }, fresh_secret())
     }

@@ -232,7 +232,7 @@ impl Cache {
             .map_err(|error| Error::new(Kind::Internal, "The search was given up because of a bug. Try again.").because(error))
     }
 
-    async fn embedded(&self, text: String) -> Result<Embedding> {
+    pub(super) async fn embedded(&self, text: String) -> Result<Embedding> {
         let Some(semantic) = &self.semantic else {
             let message = "Nothing is compared by meaning here. Set `cache.mode: semantic` and start again.";
             return Err(Error::new(Kind::Unsupported, message));
@@ -273,9 +273,10 @@ impl Neighbour {
     }
 }
 
-/// All texts of a request, as the input gate left them.
+/// All that is said in a request, as the input gate left it.
 pub(super) fn words(asked: &Screened) -> String {
-    asked.request().texts().iter().map(|text| &*text.text).collect::<Vec<_>>().join("\n")
+    let texts = asked.request().texts();
+    texts.iter().filter(|text| text.part.is_said()).map(|text| &*text.text).collect::<Vec<_>>().join("\n")
 }
 
 /// Entries by tenant, namespace and model: the largest groups, and how many more there are.

@@ -13,6 +13,7 @@ use std::{
 };
 
 mod background;
+mod calibrator;
 mod differences;
 mod entry;
 pub mod flight;
@@ -31,6 +32,7 @@ pub mod verify;
 mod walk;
 
 pub use crate::exchange::Cost;
+pub use calibrator::{Calibration, Recommendation, Source};
 pub use entry::{About, Asked, Entry, Place};
 pub use index::{Build, Built, Flat, Id, Layered, Replaced, VectorIndex};
 pub use inspect::{Group, Neighbour, Neighbourhood, Seen, Stats};
@@ -39,6 +41,7 @@ pub use purge::{FalseHit, Purge, Selection};
 pub use semantic::{Candidate, Question, Semantic, usable};
 pub use transfer::{Export, Import, Imported};
 
+use calibrator::Calibrator;
 use differences::Differences;
 use partitions::Partitions;
 use scope::{Key, Scope};
@@ -79,8 +82,10 @@ impl Mode {
 pub struct Settings {
     /// Which tiers answer.
     pub mode: Mode,
-    /// Least score of a semantic hit, 0 to 1; higher is stricter.
+    /// Least score of a semantic hit, 0 to 1; higher is stricter. With `max_error` it is where it begins.
     pub threshold: f32,
+    /// The share of semantic hits that may be wrong, above 0 to 1: labels of this traffic move the threshold to it.
+    pub max_error: Option<f64>,
     /// What each check may do.
     pub stances: Stances,
     /// How long an entry is served.
@@ -103,6 +108,8 @@ pub struct Cache {
     /// Whether all that the store kept is in memory again, as far as there is room.
     restored: Arc<watch::Sender<bool>>,
     differences: Arc<Differences>,
+    calibrator: Arc<Calibrator>,
+    settings: Arc<Settings>,
     /// What the entries occupy; the map weighs them otherwise.
     bytes: Arc<AtomicU64>,
     max: Max,
@@ -158,7 +165,7 @@ pub struct Ticket {
     about: About,
     since: Instant,
     question: Option<Question>,
-    /// What would have been served in its place.
+    /// What would have been served in its place, at this threshold or at a lower one.
     shadow: Option<Shadow>,
 }
 
@@ -228,7 +235,8 @@ impl Cache {
             .eviction_listener(listener)
             .build_with_hasher(KeyHash);
         let (restored, differences) = (Arc::new(watch::Sender::new(true)), Arc::default());
-        Self { entries, partitions, semantic, store: None, restored, differences, bytes, max }
+        let (calibrator, settings) = (Arc::new(Calibrator::new(settings)), Arc::new(settings.clone()));
+        Self { entries, partitions, semantic, store: None, restored, differences, calibrator, settings, bytes, max }
     }
 
     /// The same cache, whose entries are kept in a store as well.
@@ -236,6 +244,24 @@ impl Cache {
     pub fn kept_in(self, store: Option<Writer>) -> Self {
         self.restored.send_replace(store.is_none());
         Self { store, ..self }
+    }
+
+    /// What is done for a request that wishes this, by the threshold of the moment.
+    pub fn plan(&self, wish: &Wish) -> CachePlan {
+        CachePlan::of(&self.settings, self.calibrator.threshold(), wish)
+    }
+
+    /// The threshold in use, and what labels of this traffic say of it.
+    pub fn calibration(&self) -> Calibration {
+        self.calibrator.told()
+    }
+
+    /// Reads back what an earlier run was told: the pairs that are different, and the labels.
+    pub async fn recall(&self) {
+        if let Some(store) = &self.store {
+            self.differences.extend(store.differences().await.unwrap_or_default());
+            self.calibrator.recall(store).await;
+        }
     }
 
     /// Looks for the answer to the same request.
@@ -265,17 +291,14 @@ impl Cache {
         let mut ticket =
             Box::new(Ticket { key: scope.exact, ttl: plan.ttl, about, since: clock::now(), question: None, shadow: None });
         match self.by_meaning(scope.partition, scope::question(screened), plan, exchange).await {
-            Ok((question, candidates)) => {
+            Ok((question, mut candidates)) => {
                 ticket.question = Some(question);
-                let best = candidates.into_iter().next();
-                exchange.judged = best.as_ref().map(Candidate::note);
-                let served = |best: &Candidate| best.fate == Fate::Served && best.entry.stored.suits(screened);
-                match best.filter(|best| served(best) && !plan.refresh) {
-                    Some(best) if plan.mode == Mode::Shadow => {
-                        ticket.shadow = Some(Shadow { judged: best.note(), entry: best.entry });
-                    }
-                    Some(best) => return Lookup::Hit(self.served(&best.entry, CacheStatus::SemanticHit, exchange)),
-                    None => {}
+                candidates.retain(|candidate| candidate.entry.stored.suits(screened));
+                exchange.judged = candidates.first().map(Candidate::note);
+                if plan.mode == Mode::Shadow && !plan.refresh {
+                    ticket.shadow = candidates.into_iter().find_map(Shadow::of);
+                } else if let Some(best) = candidates.first().filter(|best| best.fate == Fate::Served && !plan.refresh) {
+                    return Lookup::Hit(self.served(&best.entry, CacheStatus::SemanticHit, exchange));
                 }
             }
             Err(reason) => exchange.bypass = Some(reason),

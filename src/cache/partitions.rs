@@ -1,7 +1,7 @@
 //! The vectors of the semantic tier, one index a partition.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::HashMap,
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -39,7 +39,7 @@ impl Shared {
     }
 }
 
-/// All partitions. The map is locked for a look, never while a partition is searched.
+/// All partitions. The map is locked for a look, never while a partition is searched or waited for: whoever needs both locks takes the partition's first.
 #[derive(Debug)]
 pub(super) struct Partitions {
     open: Mutex<HashMap<Key, Arc<Shared>>>,
@@ -78,10 +78,8 @@ impl Partitions {
                 partition.keys.insert(place.id, key);
             }
             self.build(&shared, &mut partition);
-            let empty = partition.index.is_empty();
-            drop(partition);
-            if empty {
-                self.close(&place.partition);
+            if partition.index.is_empty() {
+                self.close(&place.partition, &mut partition);
             }
             return added;
         }
@@ -93,13 +91,13 @@ impl Partitions {
         let mut partition = shared.write();
         partition.index.remove(place.id);
         partition.keys.remove(&place.id);
-        let empty = partition.index.is_empty();
-        if !empty {
-            self.build(&shared, &mut partition);
+        if partition.closed {
+            return;
         }
-        drop(partition);
-        if empty {
-            self.close(&place.partition);
+        if partition.index.is_empty() {
+            self.close(&place.partition, &mut partition);
+        } else {
+            self.build(&shared, &mut partition);
         }
     }
 
@@ -129,22 +127,15 @@ impl Partitions {
         Arc::new(Shared(RwLock::new(Partition { index: (self.fresh)(), keys: HashMap::new(), closed: false })))
     }
 
-    /// Takes a partition out, unless it has an entry again.
-    fn close(&self, partition: &Key) {
-        let mut map = self.map();
-        let Entry::Occupied(found) = map.entry(*partition) else { return };
-        let mut partition = found.get().write();
-        if !partition.index.is_empty() {
-            return;
-        }
+    /// Takes an empty partition out. One that is not closed is the one under its key, so this takes no other.
+    fn close(&self, key: &Key, partition: &mut Partition) {
         partition.closed = true;
         // A graph takes a while to free, and the partition itself must go now: that ends a build that is running for it.
         if partition.index.is_sealed() {
             let index = mem::replace(&mut partition.index, (self.fresh)());
             self.background.run(move || drop(index));
         }
-        drop(partition);
-        found.remove();
+        self.map().remove(key);
     }
 
     /// Builds a graph if one is due. The map does not wait for it, nor does the partition, which may even go meanwhile.

@@ -43,8 +43,8 @@ pub struct CachePlan {
 }
 
 impl CachePlan {
-    /// The configuration, tightened by what the client asks.
-    pub fn of(settings: &Settings, wish: &Wish) -> Self {
+    /// The configuration with the threshold that is in use, tightened by what the client asks.
+    pub fn of(settings: &Settings, threshold: f32, wish: &Wish) -> Self {
         let bypass = match (settings.mode, wish.no_store) {
             (Mode::Off, _) => Some(Bypass::Configured),
             (_, true) => Some(Bypass::Client),
@@ -54,7 +54,7 @@ impl CachePlan {
             mode: settings.mode,
             refresh: wish.refresh,
             stances: settings.stances,
-            threshold: wish.threshold.map_or(settings.threshold, |asked| asked.max(settings.threshold)),
+            threshold: wish.threshold.map_or(threshold, |asked| asked.max(threshold)),
             ttl: wish.ttl.map_or(settings.ttl, |asked| asked.min(settings.ttl)),
             namespace: wish.namespace.clone().unwrap_or_default(),
             bypass,
@@ -111,13 +111,14 @@ pub fn rank(fate: Fate, score: f32) -> f32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn settings() -> Settings {
+    pub(in crate::cache) fn settings() -> Settings {
         Settings {
             mode: Mode::Semantic,
             threshold: 0.95,
+            max_error: None,
             stances: Stances::default(),
             ttl: Duration::from_mins(1),
             max_bytes: 1,
@@ -130,7 +131,7 @@ mod tests {
     fn a_client_tightens_and_never_loosens() {
         let plan = |threshold, ttl| {
             let wish = Wish { threshold: Some(threshold), ttl: Some(Duration::from_secs(ttl)), ..Wish::default() };
-            let plan = CachePlan::of(&settings(), &wish);
+            let plan = CachePlan::of(&settings(), 0.95, &wish);
             (plan.threshold, plan.ttl.as_secs())
         };
         assert_eq!(plan(0.99, 10), (0.99, 10));
@@ -141,12 +142,12 @@ mod tests {
     #[test]
     fn says_why_the_cache_has_no_part() {
         let off = Settings { mode: Mode::Off, ..settings() };
-        assert_eq!(CachePlan::of(&off, &Wish::default()).bypass, Some(Bypass::Configured));
+        assert_eq!(CachePlan::of(&off, 0.95, &Wish::default()).bypass, Some(Bypass::Configured));
         let wish = Wish { no_store: true, refresh: true, ..Wish::default() };
-        let plan = CachePlan::of(&settings(), &wish);
+        let plan = CachePlan::of(&settings(), 0.95, &wish);
         assert_eq!((plan.bypass, plan.status()), (Some(Bypass::Client), CacheStatus::Disabled));
         let wish = Wish { refresh: true, ..Wish::default() };
-        assert_eq!(CachePlan::of(&settings(), &wish).status(), CacheStatus::Refresh);
+        assert_eq!(CachePlan::of(&settings(), 0.95, &wish).status(), CacheStatus::Refresh);
     }
 
     #[test]

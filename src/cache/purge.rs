@@ -88,13 +88,6 @@ impl Cache {
         Self { differences: super::Differences::new(secret).into(), ..self }
     }
 
-    /// Reads back the pairs that were reported as different in an earlier run.
-    pub async fn recall_differences(&self) {
-        if let Some(store) = &self.store {
-            self.differences.extend(store.differences().await.unwrap_or_default());
-        }
-    }
-
     /// Whether somebody reported these two prompts of one scope as different, in whichever order.
     pub fn differs(&self, partition: &Key, one: &str, other: &str) -> bool {
         self.differences.contains(partition, one, other)
@@ -125,7 +118,9 @@ impl Cache {
         self.restored().await;
         let entry = self.find(entry_id).await?;
         let text = words(asked);
-        let pair = entry.asked.as_ref().and_then(|kept| self.differences.pair(&kept.place.partition, &kept.text, &text));
+        let kept = entry.asked.as_ref();
+        let pair = kept.and_then(|kept| self.differences.pair(&kept.place.partition, &kept.text, &text));
+        let first_reported = kept.filter(|kept| pair.is_some() && !self.differs(&kept.place.partition, &kept.text, &text));
         if !self.differences.extend(pair) {
             let message = "There is no room for more reports: 100000 are remembered. Raise the threshold, or use `purge` to take the entry out.";
             return Err(Error::new(Kind::Unavailable, message));
@@ -135,6 +130,10 @@ impl Cache {
             _ => true,
         };
         let is_removed = self.remove(vec![entry.key]).await;
+        // Who reports a pair twice has seen one false hit.
+        if let Some(kept) = first_reported {
+            self.label_as_different(kept, &text).await;
+        }
         let report = FalseHit { removed: Seen::from(&*entry), remembered: pair.is_some() };
         if is_written && is_removed { Ok(report) } else { Err(not_on_disk()) }
     }

@@ -111,6 +111,7 @@ mod tests {
         Settings {
             mode: Mode::Semantic,
             threshold: 0.95,
+            max_error: None,
             stances: crate::cache::verify::Stances::default(),
             ttl: Duration::from_hours(2),
             max_bytes: 1 << 20,

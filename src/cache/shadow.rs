@@ -1,4 +1,4 @@
-//! Shadow mode: what a semantic hit would have said, held against what the upstream said.
+//! Labels: in shadow mode, what a semantic hit would have said is held against what the upstream said; elsewhere operators report what was wrong.
 
 use std::sync::Arc;
 
@@ -6,8 +6,9 @@ use bytes::Bytes;
 use metrics::counter;
 
 use super::{
-    Cache, Entry,
-    verify::{Check, Pair, Reading, Side, Stance, Stances, verify},
+    Asked, Cache, Candidate, Entry, Fate,
+    semantic::usable,
+    verify::{Check, Labels, Pair, Reading, Side, Stance, Stances, verify},
 };
 use crate::{
     embed::{Embedding, TokenVectors, Worker, cosine},
@@ -26,7 +27,22 @@ pub(super) struct Shadow {
     /// The entry that would have answered.
     pub(super) entry: Arc<Entry>,
     /// What was said of it.
-    pub(super) judged: Judged,
+    judged: Judged,
+    /// Whether the threshold would have let it answer; below it, the comparison is only a label.
+    served: bool,
+}
+
+impl Shadow {
+    /// The hit that a candidate would be, at this threshold or at a lower one.
+    pub(super) fn of(candidate: Candidate) -> Option<Self> {
+        let served = match candidate.fate {
+            Fate::Served => true,
+            Fate::BelowThreshold => false,
+            Fate::Vetoed(_) | Fate::ReportedDifferent => return None,
+        };
+        let is_near = candidate.verdict.score >= Labels::LEAST_SCORE;
+        is_near.then(|| Self { judged: candidate.note(), entry: candidate.entry, served })
+    }
 }
 
 impl Cache {
@@ -36,11 +52,34 @@ impl Cache {
         let Some(runtime) = tokio::runtime::Handle::try_current().ok() else { return };
         let endpoint = shadow.entry.about.endpoint;
         let texts = [shadow.entry.stored.body(), fresh.body()].map(|body| words(endpoint, body));
+        let cache = self.clone();
         let worker = semantic.worker.clone();
         runtime.spawn(async move {
             let agrees = agree(&worker, texts).await;
-            note(&shadow, agrees);
+            if let Some(same) = agrees {
+                cache.calibrator.label(shadow.judged.score, same, cache.store.as_ref());
+            }
+            if shadow.served {
+                note(&shadow, agrees);
+            }
         });
+    }
+
+    /// Counts a false hit as a label, where its score can still be told and no check would refuse it now.
+    pub(super) async fn label_as_different(&self, kept: &Asked, asked: &str) {
+        if let Some(score) = self.score(kept, asked).await {
+            self.calibrator.label(score, false, self.store.as_ref());
+        }
+    }
+
+    /// The score of an entry's prompt for another, as the checks stand now.
+    async fn score(&self, kept: &Asked, asked: &str) -> Option<f32> {
+        let (one, other) = (self.embedded(kept.text.to_string()).await.ok()?, self.embedded(asked.to_owned()).await.ok()?);
+        let (reading, tokens) = (Reading::of(asked), TokenVectors::of(&other));
+        usable(&other, &reading).ok()?;
+        let pair = Pair::of(Side { reading: &reading, tokens: &tokens }, kept.side());
+        let verdict = verify(cosine(&one.vector, &other.vector), &pair, &self.settings.stances);
+        verdict.veto.is_none().then_some(verdict.score)
     }
 }
 

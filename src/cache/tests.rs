@@ -9,7 +9,7 @@ use super::{index::conformance::vector, *};
 use crate::{
     embed::{EmbedError, Embedder, Embedding, Fingerprint, Worker},
     exchange::{Bypass, Tenant},
-    guard::{Clearing, InputGate, OutputGate, Screening, rules::load},
+    guard::{Clearing, Gates, InputGate, OutputGate, Screening, rules::load},
     wire::{Endpoint, Request, response::Response},
 };
 
@@ -47,7 +47,6 @@ struct House {
     cache: Cache,
     input: InputGate,
     output: OutputGate,
-    settings: Settings,
     engine: Arc<Letters>,
 }
 
@@ -55,6 +54,7 @@ fn house(mode: Mode) -> House {
     let settings = Settings {
         mode,
         threshold: 0.95,
+        max_error: None,
         stances: Stances::COSINE_ALONE,
         ttl: Duration::from_hours(1),
         max_bytes: 1 << 20,
@@ -66,12 +66,11 @@ fn house(mode: Mode) -> House {
     let worker = Worker::start(&embedder, 1, 8).unwrap();
     let fingerprint = Fingerprint::of(&*embedder).unwrap();
     let guard = crate::guard::Settings { builtin: false, directory: None, overrides: Default::default() };
-    let pack = Arc::new(load(&guard).unwrap());
+    let gates = Gates::of(&load(&guard).unwrap());
     House {
         cache: Cache::new(&settings, Some(Semantic { worker, fingerprint })),
-        input: InputGate::new(Arc::clone(&pack)),
-        output: OutputGate::new(pack),
-        settings,
+        input: gates.input,
+        output: gates.output,
         engine,
     }
 }
@@ -82,7 +81,7 @@ impl House {
         let mut exchange = Exchange::new("t".to_owned(), Tenant([tenant; 16]));
         let request = Request::decode(Endpoint::Chat, body.to_string().into()).unwrap();
         let Screening::Passed(screened) = self.input.screen(request, &mut exchange).unwrap() else { panic!("blocked") };
-        let plan = CachePlan::of(&self.settings, wish);
+        let plan = self.cache.plan(wish);
         let lookup = match self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) {
             Exact::Hit(stored) => Lookup::Hit(stored),
             Exact::Miss(scope) => self.cache.lookup(&scope, &screened, &plan, &mut exchange).await,

@@ -5,7 +5,7 @@ use std::path::Path;
 use bytesize::ByteSize;
 
 use crate::{
-    cache,
+    cache::{self, verify::enough},
     config::{Config, Environment},
     diagnostics::Report,
     embed,
@@ -37,7 +37,7 @@ pub fn run(file: &Path, environment: Environment<'_>, color: bool) -> Checked {
 
 /// Loads what `serve` would load.
 fn model(config: &Config) -> Result<(), embed::EmbedError> {
-    if config.cache.mode != cache::Mode::Semantic {
+    if !config.cache.mode.compares_meaning() {
         return Ok(());
     }
     embed::load(&config.embed).map(drop)
@@ -74,9 +74,22 @@ fn cache_line(cache: &cache::Settings) -> String {
     match cache.mode {
         cache::Mode::Off => "off".to_owned(),
         cache::Mode::Exact => format!("exact, {kept}"),
-        cache::Mode::Semantic => format!("semantic from {}, {kept}", cache.threshold),
-        cache::Mode::Shadow => format!("exact; semantic from {} is only written down, {kept}", cache.threshold),
+        cache::Mode::Semantic => format!("semantic from {}, {kept}{}", cache.threshold, estimate(cache)),
+        cache::Mode::Shadow => {
+            format!("exact; semantic from {} is only written down, {kept}{}", cache.threshold, estimate(cache))
+        }
     }
+}
+
+/// What stands behind a threshold that nobody wrote, and how labels replace it.
+fn estimate(cache: &cache::Settings) -> String {
+    let Some(max_error) = cache.max_error else { return String::new() };
+    let labels = enough(max_error);
+    format!(
+        "\n            {} is an estimate for max_error {max_error} until {labels} labels of your own traffic are there: run \
+         `mode: shadow` for a while,\n            and report false hits; `lockgate cache stats` tells",
+        cache.threshold
+    )
 }
 
 fn rules_line(config: &Config, pack: &Pack) -> String {
@@ -116,6 +129,15 @@ mod tests {
                 file.display()
             )
         );
+    }
+
+    #[test]
+    fn a_max_error_is_said_to_be_an_estimate_and_how_it_becomes_more() {
+        for mode in ["semantic", "shadow"] {
+            let (checked, _) = check(&format!("upstream: {{url: https://a.b/v1}}\ncache: {{mode: {mode}, max_error: 0.02}}\n"));
+            let words = ["semantic from 0.95", "an estimate for max_error 0.02 until 189 labels", "`mode: shadow`", "false hits"];
+            assert!(checked.ok && words.iter().all(|word| checked.text.contains(word)), "{}", checked.text);
+        }
     }
 
     #[test]

@@ -11,9 +11,12 @@ use clap_complete::Shell;
 
 use crate::config;
 
+mod admin;
 pub mod cache;
 pub mod check;
 pub mod demo;
+mod page;
+pub mod rules;
 pub mod serve;
 
 /// A semantic cache and guardrails sidecar for LLM traffic. Without a verb it serves with built-in defaults.
@@ -40,6 +43,8 @@ enum Verb {
     },
     /// Look into the cache of a Lockgate that runs, and take out of it.
     Cache(cache::Args),
+    /// Write, test and try rules.
+    Rules(rules::Args),
     /// Run only the demo upstream: OpenAI-shaped, with latency and failure on request.
     Demo(demo::Args),
     /// Print a completion script for a shell.
@@ -59,6 +64,7 @@ pub fn run() -> ExitCode {
             if checked.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Verb::Cache(args) => cache::run(&args),
+        Verb::Rules(args) => rules::run(&args),
         Verb::Demo(args) => {
             serve::block_on(demo::run(args)).and_then(|result| result).map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
         }

@@ -1,6 +1,6 @@
 //! Client keys: from the key itself or its hash to a hash alone.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -34,7 +34,8 @@ impl Resolver<'_> {
             if !hashes.insert(sha256) {
                 self.refuse(&at, "is the same key as one above", "give each client a key of its own, or remove one");
             }
-            client_keys.push(access::ClientKey { name: key.name.clone(), sha256, tenant: key.tenant.clone() });
+            let profiles = key.guardrails.as_ref().map(|names| Arc::new(names.iter().cloned().collect()));
+            client_keys.push(access::ClientKey { name: key.name.clone(), sha256, tenant: key.tenant.clone(), profiles });
         }
         access::Settings { client_keys }
     }

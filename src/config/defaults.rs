@@ -47,6 +47,9 @@ pub(super) const RESPONSE_TIMEOUT: &str = "120s";
 /// Providers send keep-alives every 15 s or so; four missed ones are a dead connection.
 pub(super) const IDLE_TIMEOUT: &str = "60s";
 
+/// Who switches the guardrails on and says no more wants all of them; what they do by default is cautious.
+pub(super) const PROFILE: &str = crate::guard::profiles::ALL;
+
 /// As many as an app commonly has calls in flight; more would only be kept to be closed by the provider.
 pub(super) const MAX_IDLE: usize = 32;
 

@@ -6,6 +6,7 @@
 mod access;
 mod builtin;
 mod defaults;
+mod guard;
 mod resolve;
 mod resolver;
 mod schema;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::{
     cache, console,
     diagnostics::{Document, Report, Source},
-    embed, guard, ingress, ledger, outbound, route, telemetry,
+    embed, ingress, ledger, outbound, route, telemetry,
 };
 
 use resolver::Resolver;
@@ -37,6 +38,8 @@ const STORE_FILE: &str = "lockgate/cache.db";
 /// What Lockgate runs with: the settings of every room.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The file that this was read from, if there is one.
+    pub file: Option<PathBuf>,
     /// How requests are let in.
     pub ingress: ingress::Settings,
     /// Where operators look.
@@ -54,7 +57,9 @@ pub struct Config {
     /// How text is embedded.
     pub embed: embed::Settings,
     /// Which rules guard.
-    pub guard: guard::Settings,
+    pub guard: crate::guard::Settings,
+    /// Whom they guard.
+    pub profiles: crate::guard::Profiles,
     /// What models cost.
     pub ledger: ledger::Settings,
     /// How logs are written.
@@ -71,7 +76,37 @@ impl Config {
     /// Reads and checks a file; relative paths inside it start at its folder.
     pub fn load(path: &Path, environment: Environment<'_>) -> Result<Self, Report> {
         let source = Source::read(path)?;
-        Self::check(source, path.parent().unwrap_or(Path::new("")), environment)
+        let config = Self::check(source, path.parent().unwrap_or(Path::new("")), environment)?;
+        Ok(Self { file: Some(path.to_owned()), ..config })
+    }
+
+    /// Whether more than the rules is another: what a Lockgate that runs can only take up when it is started again.
+    pub fn differs_beside_rules(&self, other: &Self) -> bool {
+        let Self {
+            file: _,
+            ingress,
+            console,
+            access,
+            outbound,
+            route,
+            cache,
+            store,
+            embed,
+            guard: _,
+            profiles: _,
+            ledger,
+            telemetry,
+        } = self;
+        *ingress != other.ingress
+            || *console != other.console
+            || *access != other.access
+            || *outbound != other.outbound
+            || *route != other.route
+            || *cache != other.cache
+            || *store != other.store
+            || *embed != other.embed
+            || *ledger != other.ledger
+            || *telemetry != other.telemetry
     }
 
     /// Checks a text as if it were a file in the folder `base`.

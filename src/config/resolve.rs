@@ -13,13 +13,13 @@ use crate::{
         self,
         verify::{self, Stances},
     },
-    console, embed, guard, ingress, ledger, telemetry,
+    console, embed, ingress, ledger, telemetry,
 };
 
 use super::{
     Config, defaults,
     resolver::Resolver,
-    written::{self, Action, Engine, LogFormat, Mode, Written},
+    written::{self, Engine, LogFormat, Mode, Written},
 };
 
 /// Goes on in place of an address that is wrong.
@@ -39,6 +39,7 @@ impl Resolver<'_> {
         self.open_listener(listeners.listen, has_keys);
         let outbound = self.outbound(&written.upstream, listeners.listen, has_keys);
         Config {
+            file: None,
             ingress: self.ingress(&written.server, listeners.listen),
             console: console::Settings { admin: listeners.admin.unwrap_or(STAND_IN), health: listeners.health },
             access: self.access(&written.access),
@@ -48,6 +49,7 @@ impl Resolver<'_> {
             store: self.store(&written.cache),
             embed: self.embed(&written.embedding),
             guard: self.guard(&written.guardrails),
+            profiles: self.profiles(written),
             ledger: self.ledger(&written.prices),
             telemetry: self.telemetry(&written.log),
         }
@@ -137,6 +139,7 @@ impl Resolver<'_> {
                 Mode::Off => cache::Mode::Off,
             },
             threshold: self.threshold(written),
+            max_error: written.max_error,
             stances: written
                 .checks
                 .all()
@@ -167,9 +170,7 @@ impl Resolver<'_> {
         if self.is_written("/cache/threshold") {
             self.refuse(at, "is written beside `cache.threshold`", "remove one: each says how near is near enough");
         }
-        #[expect(clippy::cast_possible_truncation, reason = "seven digits of a share are more than it has")]
-        let threshold = verify::threshold_for(max_error as f32);
-        threshold.unwrap_or_else(|| {
+        verify::threshold_for(max_error).unwrap_or_else(|| {
             let remedy = "write a larger share, such as 0.05, or `mode: exact`";
             self.refuse(at, "is less than any threshold promises", remedy);
             1.0
@@ -213,29 +214,6 @@ impl Resolver<'_> {
             self.refuse(at, &format!("has no {file} in it"), "name a folder that holds a model and its tokenizer");
         }
         folder
-    }
-
-    fn guard(&mut self, written: &written::Guardrails) -> guard::Settings {
-        let overridden = |action: &Action| match action {
-            Action::Off => guard::Override::Off,
-            Action::Block => guard::Override::Block,
-            Action::Warn => guard::Override::Warn,
-            Action::Replace => guard::Override::Replace,
-        };
-        let directory = written.directory.as_deref().map(|folder| self.folder("/guardrails/directory", folder));
-        let known = guard::rules::known_ids(written.builtin, directory.as_deref());
-        for id in written.rules.keys().filter(|id| !known.contains(*id)) {
-            let likeness = |known: &str| strsim::jaro_winkler(known, id);
-            let near = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|near| likeness(near) > 0.8);
-            let all = || format!("name one of: {}", known.iter().cloned().collect::<Vec<_>>().join(", "));
-            let remedy = near.map_or_else(all, |near| format!("did you mean `{near}`?"));
-            self.refuse_key(&format!("/guardrails/rules/{id}"), "names no rule", &remedy);
-        }
-        guard::Settings {
-            builtin: written.builtin,
-            directory,
-            overrides: written.rules.iter().map(|(id, action)| (id.clone(), overridden(action))).collect(),
-        }
     }
 
     fn ledger(&mut self, prices: &BTreeMap<String, written::Price>) -> ledger::Settings {

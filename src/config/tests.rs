@@ -302,6 +302,42 @@ fn paths_start_at_the_folder_of_the_file() {
 }
 
 #[test]
+fn profiles_name_what_there_is() {
+    let config = fine(&format!(
+        "server: {{listen: '127.0.0.1:1'}}\naccess: {{client_keys: [{{name: a, key: '{KEY}', guardrails: [strict, secrets]}}]}}\n\
+         guardrails: {{profiles: {{strict: {{rules: [all, medical-dosage], mandatory: true}}, look: {{rules: [injection], mode: monitor}}}}, default: [look]}}"
+    ));
+    let strict = &config.profiles.named["strict"];
+    assert!(strict.mandatory && strict.mode == guard::Mode::Enforce && strict.rules.contains("medical-dosage"));
+    assert_eq!(config.profiles.named["look"].mode, guard::Mode::Monitor);
+    assert!(config.profiles.default.iter().eq(["look"]));
+    assert!(config.access.client_keys[0].profiles.as_ref().unwrap().iter().eq(["secrets", "strict"]));
+    assert!(fine("").profiles.default.iter().eq(["all"]), "who says nothing has all");
+    assert_refused(&[
+        (
+            "guardrails:\n  default: [strct]\n  profiles: {strict: {rules: []}}",
+            "2:13 `guardrails.default.0` names no profile",
+            "did you mean `strict`?",
+        ),
+        (
+            "guardrails:\n  profiles:\n    p:\n      rules: [secret]",
+            "4:15 `guardrails.profiles.p.rules.0` names neither a rule nor a group of rules",
+            "did you mean `secrets`?",
+        ),
+        (
+            "guardrails:\n  profiles:\n    My profile: {rules: []}",
+            "3:5 `guardrails.profiles.My profile` cannot be asked for in a header",
+            "small letters",
+        ),
+        (
+            "server:\n  relay: [/v1/files]\nguardrails: {profiles: {p: {rules: [all], mandatory: true}}}",
+            "2:10 `server.relay` lists paths while a profile of guardrails is mandatory",
+            "remove",
+        ),
+    ]);
+}
+
+#[test]
 fn the_store_lies_where_the_file_or_the_environment_says() {
     let place = |store: &str, environment: &[(&str, &str)]| {
         let lookup = |wanted: &str| environment.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
@@ -350,7 +386,17 @@ fn single_checks_are_set_by_name() {
 fn the_example_shows_the_defaults() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/lockgate.yaml");
     let example = Config::load(&path, &nothing).unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(example.file.as_deref(), Some(&*path));
+    let example = Config { file: None, ..example };
     assert_eq!(format!("{example:#?}"), format!("{:#?}", fine("")));
+}
+
+#[test]
+fn what_only_a_restart_takes_up_is_told_from_the_rules() {
+    let one = fine("cache: {ttl: 1h}\n");
+    assert!(!one.differs_beside_rules(&fine("guardrails: {rules: {jwt: off}}\ncache: {ttl: 60m}\n")));
+    assert!(one.differs_beside_rules(&fine("cache: {ttl: 2h}\n")));
+    assert!(one.differs_beside_rules(&fine("cache: {ttl: 1h}\nlog: {level: debug}\n")));
 }
 
 #[test]

@@ -88,6 +88,8 @@ pub(super) struct ClientKey {
     #[serde(default = "default_tenant")]
     #[schemars(regex(pattern = r"^[A-Za-z0-9._-]{1,64}$"))]
     pub(super) tenant: String,
+    /// Its profiles of guardrails; those of `guardrails.default` when left out.
+    pub(super) guardrails: Option<Vec<String>>,
 }
 
 fn default_tenant() -> String {
@@ -123,7 +125,7 @@ pub(super) struct Cache {
     pub(super) mode: Mode,
     /// Least score of a semantic hit, 0.5 to 1; higher is stricter. The score is the cosine similarity, lowered by what the checks find.
     pub(super) threshold: f64,
-    /// In place of a threshold: the share of semantic hits that may be wrong, such as 0.02. An estimate from public data, not from your traffic.
+    /// In place of a threshold: the share of semantic hits that may be wrong, such as 0.02. An estimate from public data, until labels of your own traffic are enough: `mode: shadow` and reported false hits make them.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub(super) max_error: Option<f64>,
     /// What speaks against a near neighbour, and what it may do: veto, weigh or off.
@@ -261,6 +263,36 @@ pub(super) struct Guardrails {
     pub(super) directory: Option<String>,
     /// What single rules do, by id, in place of what their files say.
     pub(super) rules: BTreeMap<String, Action>,
+    /// Rules that are chosen together, by a name of up to 64 small letters, digits and dashes. Beside these, every group of rules (the folder that their
+    /// files lie in) is a profile, and so is `all`.
+    pub(super) profiles: BTreeMap<String, Profile>,
+    /// The profiles of requests whose client key names none.
+    pub(super) default: Vec<String>,
+}
+
+/// Rules that are chosen together.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Profile {
+    /// Ids of rules, groups of rules, or `all`.
+    pub(super) rules: Vec<String>,
+    /// Whether what they say is done.
+    #[serde(default)]
+    pub(super) mode: ProfileMode,
+    /// Whether every request has it, whatever its key or the client says.
+    #[serde(default)]
+    pub(super) mandatory: bool,
+}
+
+/// Whether what rules say is done.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ProfileMode {
+    /// It is done.
+    #[default]
+    Enforce,
+    /// It is only noted, in header, log and metric: to see before one believes.
+    Monitor,
 }
 
 /// What a rule does when it finds something.
@@ -396,7 +428,13 @@ impl Default for Embedding {
 
 impl Default for Guardrails {
     fn default() -> Self {
-        Self { builtin: true, directory: None, rules: BTreeMap::new() }
+        Self {
+            builtin: true,
+            directory: None,
+            rules: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            default: vec![defaults::PROFILE.to_owned()],
+        }
     }
 }
 

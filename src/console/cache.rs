@@ -12,7 +12,7 @@ use super::{
     body::{self, Lines},
 };
 use crate::{
-    cache::{Cache, Export, Seen, Selection},
+    cache::{Cache, Export, Seen, Selection, Wish},
     egress::{self, Body},
     error::{Error, Kind, Result},
     exchange::{Exchange, Tenant},
@@ -60,7 +60,8 @@ fn told(what: &impl Serialize) -> Result<Response<Body>> {
 }
 
 async fn stats(rooms: &Rooms) -> Result<Response<Body>> {
-    told(&json!({ "cache": rooms.cache.stats().await, "saved": rooms.savings.total(), "threshold": rooms.plan.threshold }))
+    let (cache, calibration) = (rooms.cache.stats().await, rooms.cache.calibration());
+    told(&json!({ "cache": cache, "saved": rooms.savings.total(), "calibration": calibration }))
 }
 
 async fn show(cache: &Cache, id: &str) -> Result<Response<Body>> {
@@ -168,7 +169,7 @@ async fn lookup(rooms: &Rooms, asked: Lookup) -> Result<Response<Body>> {
     let endpoint = endpoint.as_deref().map(endpoint_of).transpose()?;
     let among = Selectors { namespace, tenant, model, ..Selectors::default() }.resolve()?;
     let screened = screened(rooms, &text)?;
-    told(&rooms.cache.neighbours(&screened, Selection { endpoint, ..among }, rooms.plan.clone()).await?)
+    told(&rooms.cache.neighbours(&screened, Selection { endpoint, ..among }, rooms.cache.plan(&Wish::default())).await?)
 }
 
 fn endpoint_of(word: &str) -> Result<Endpoint> {

@@ -1,7 +1,8 @@
-//! The admin listener: health, metrics, and operations on the cache; those on rules belong here, too.
+//! The admin listener: health, metrics, and operations on the cache and the rules.
 
 mod body;
 mod cache;
+mod rules;
 
 use std::{
     net::SocketAddr,
@@ -18,7 +19,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
 use crate::{
-    cache::{Cache, CachePlan},
+    cache::{Cache, Wish},
     egress::{self, Body},
     error::{Error, Kind},
     guard::Rules,
@@ -54,9 +55,7 @@ pub struct Loaded {
 pub struct Rooms {
     /// What is kept.
     pub cache: Cache,
-    /// By which settings a lookup is decided.
-    pub plan: CachePlan,
-    /// What a text must pass before it is compared with prompts that have passed it.
+    /// The rules: to look at, to load again, and to screen what is compared with prompts that have passed them.
     pub rules: Arc<Rules>,
     /// What the cache is worth.
     pub savings: Arc<Savings>,
@@ -98,12 +97,15 @@ impl Console {
         if let Err(error) = local_page(request.headers(), request.uri()) {
             return egress::error(&error);
         }
-        match request.uri().path().strip_prefix("/cache/").map(str::to_owned) {
-            Some(operation) => {
-                cache::answer(&self.rooms, &operation, request).await.unwrap_or_else(|error| egress::error(&error))
-            }
-            None => self.health(&request),
-        }
+        let path = request.uri().path().to_owned();
+        let answer = if let Some(operation) = path.strip_prefix("/cache/") {
+            cache::answer(&self.rooms, operation, request).await
+        } else if let Some(operation) = path.strip_prefix("/rules").filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+            rules::answer(&self.rooms.rules, operation, request).await
+        } else {
+            return self.health(&request);
+        };
+        answer.unwrap_or_else(|error| egress::error(&error))
     }
 
     /// Answers a request for health or metrics.
@@ -117,7 +119,7 @@ impl Console {
             "/metrics" => self.metrics(),
             path => {
                 let message = format!(
-                    "There is no `{path}` here. Look at /livez, /readyz or /metrics; the admin port also has /cache/stats."
+                    "There is no `{path}` here. Look at /livez, /readyz or /metrics; the admin port also has /cache/stats and /rules."
                 );
                 egress::error(&Error::new(Kind::UnknownEndpoint, message))
             }
@@ -127,12 +129,11 @@ impl Console {
     fn readyz(&self) -> Response<Body> {
         let draining = self.draining.load(Ordering::Relaxed);
         let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-        let [input, output] = self.loaded.rules;
         let body = json!({
             "ready": !draining,
             "draining": draining,
             "model": self.loaded.engine,
-            "rules": { "input": input, "output": output },
+            "rules": rules::status(&self.rooms.rules),
             "upstream": self.loaded.upstream,
         });
         egress::json(status, &body)
@@ -143,6 +144,10 @@ impl Console {
         gauge!(metric::CACHE_ENTRIES).set(size.entries as f64);
         gauge!(metric::CACHE_BYTES).set(size.bytes as f64);
         gauge!(metric::CACHE_VECTORS).set(size.vectors as f64);
+        let plan = self.rooms.cache.plan(&Wish::default());
+        if plan.mode.compares_meaning() {
+            gauge!(metric::CACHE_THRESHOLD).set(plan.threshold);
+        }
         egress::text(StatusCode::OK, self.metrics.render())
     }
 }

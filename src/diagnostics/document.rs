@@ -92,6 +92,19 @@ impl Document {
         if is_item { self.span_of(pointer) } else { self.find(pointer).key.cloned() }
     }
 
+    /// Where a part of the value at the pointer stands, when the value is this text. Quotes and escapes part what is written from what it means, so
+    /// that a part is found by how often it comes before; where that does not lead to it, the place is the whole value's.
+    pub fn span_within(&self, pointer: &str, value: &str, part: Range<usize>) -> Option<Range<usize>> {
+        let whole = self.span_of(pointer)?;
+        let (written, needle) = (self.source.text().get(whole.clone())?, value.get(part.clone())?);
+        if needle.is_empty() {
+            return Some(whole);
+        }
+        let before = value.match_indices(needle).take_while(|(at, _)| *at < part.start).count();
+        let found = written.match_indices(needle).nth(before);
+        Some(found.map_or(whole.clone(), |(at, _)| whole.start + at..whole.start + at + needle.len()))
+    }
+
     /// A problem with the value at the pointer.
     pub fn problem(&self, pointer: &str, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
         Problem::new(self.span_of(pointer), message, remedy)

@@ -127,6 +127,21 @@ fn places_are_bytes_whatever_the_characters() {
 }
 
 #[test]
+fn a_part_of_a_value_has_a_place_whatever_quotes_stand_around_it() {
+    let text = "plain: é(a)(a)\nquoted: 'it''s (a) (a)'\ndouble: \"\\t(a)\\\\d\"\nblock: |\n  one\n  (a)\n";
+    let document = document(text);
+    let within = |pointer: &str, value: &str, part: std::ops::Range<usize>| {
+        let span = document.span_within(pointer, value, part).unwrap();
+        (document.source().place(span.start), &text[span])
+    };
+    assert_eq!(within("/plain", "é(a)(a)", 5..8), ((1, 12), "(a)"), "the second of two");
+    assert_eq!(within("/quoted", "it's (a) (a)", 5..8), ((2, 16), "(a)"));
+    assert_eq!(within("/double", "\t(a)\\d", 1..4), ((3, 12), "(a)"));
+    assert_eq!(within("/block", "one\n(a)\n", 4..7), ((6, 3), "(a)"));
+    assert_eq!(within("/double", "\t(a)\\d", 0..2).1, "\"\\t(a)\\\\d\"", "an escape is not found, so the whole is shown");
+}
+
+#[test]
 fn what_is_not_a_plain_document_is_refused() {
     let cases = [
         ("a: 1\na: 2\na: 3\n", vec!["2:1 `a` is written twice | remove one of the two"]),

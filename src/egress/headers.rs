@@ -46,9 +46,14 @@ pub(super) fn add(headers: &mut HeaderMap, exchange: &Exchange) {
     if exchange.follower {
         headers.insert(FLIGHT, HeaderValue::from_static("follower"));
     }
-    if !exchange.rules.is_empty() {
-        let notes: Vec<_> = exchange.rules.iter().map(|note| format!("{}={}", note.rule, note.action)).collect();
+    let notes = exchange.rules.iter().map(|note| format!("{}={}", note.rule, note.action));
+    let failures = exchange.failures.iter().map(|failure| format!("{}=failed-{}", failure.rule, failure.outcome));
+    let notes: Vec<_> = notes.chain(failures).collect();
+    if !notes.is_empty() {
         insert(headers, RULES, &notes.join(", "));
+    }
+    if exchange.unguarded {
+        headers.insert(UNGUARDED.0, HeaderValue::from_static(UNGUARDED.1));
     }
 }
 

@@ -12,29 +12,51 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     exchange::Exchange,
     pipeline::{Arriving, Head, Reply},
-    wire::replay,
+    wire::{Endpoint, Request, replay},
 };
 
 /// The form in which a client wants its answer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Form {
+    /// That of this endpoint.
+    pub endpoint: Endpoint,
+    /// Of this model.
+    pub model: String,
     /// As events.
     pub stream: bool,
     /// With a last event that has the usage.
     pub include_usage: bool,
 }
 
+impl Form {
+    /// The form that a request asks for.
+    pub fn of(request: &Request) -> Self {
+        let (endpoint, model) = (request.endpoint(), request.model().to_owned());
+        Self { endpoint, model, stream: request.stream(), include_usage: request.include_usage() }
+    }
+}
+
 /// The response to a request that went through the pipeline.
-pub fn respond(reply: Result<Reply>, form: Form, exchange: &Exchange) -> Response<Body> {
+pub fn respond(reply: Result<Reply>, form: &Form, exchange: &Exchange) -> Response<Body> {
     let mut response = match reply {
         Ok(Reply::Whole(head, restored)) => whole(head, restored.body().clone(), form),
         Ok(Reply::Stream(head, stream)) => with_head(head, Body::events(stream)),
-        Ok(Reply::Blocked(block)) => refusal::blocked(&block),
+        Ok(Reply::Blocked(block)) => match refusal::answer(&block, form) {
+            Some(answer) => whole(Head::json(), answer, form),
+            None => refusal::blocked(&block),
+        },
         Err(error) => refusal::error(&error),
     };
+    headers::add(response.headers_mut(), exchange);
+    response
+}
+
+/// The response to a request that never went through it.
+pub fn refuse(error: &Error, exchange: &Exchange) -> Response<Body> {
+    let mut response = refusal::error(error);
     headers::add(response.headers_mut(), exchange);
     response
 }
@@ -51,7 +73,7 @@ pub fn respond_unread(reply: Result<(Head, Arriving)>, exchange: &Exchange) -> R
 }
 
 /// A whole answer is told as events where the client wants events; what cannot be told is sent as it is.
-fn whole(mut head: Head, body: Bytes, form: Form) -> Response<Body> {
+fn whole(mut head: Head, body: Bytes, form: &Form) -> Response<Body> {
     let told = (form.stream && head.status.is_success())
         .then(|| replay::events(serde_json::from_slice(&body).ok()?, form.include_usage))
         .flatten();

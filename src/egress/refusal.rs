@@ -1,12 +1,16 @@
 //! The one place where an error or a block becomes a status. Every kind is listed: a new one does not compile until it has its line.
 
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::{Body, json as json_response};
+use super::{Body, Form, json as json_response};
 use crate::{
+    clock,
     error::{Error, Kind, Origin},
-    guard::{Block, Gate},
+    guard::{Block, Gate, Refusal},
+    wire::Endpoint,
 };
 
 /// An error in the shape that OpenAI's clients read.
@@ -41,14 +45,40 @@ pub(super) fn blocked(block: &Block) -> Response<Body> {
         Gate::Input => "The request",
         Gate::Output => "The answer",
     };
-    let message = format!("{what} was blocked by the guardrail rule `{}`: {}.", block.rule, block.summary.trim_end_matches('.'));
+    let failure = block.failure.map(|failure| format!(" It could not judge: it {}.", failure.told())).unwrap_or_default();
+    let summary = block.summary.trim_end_matches('.');
     let body = json!({ "error": {
-        "message": message,
+        "message": format!("{what} was blocked by the guardrail rule `{}`: {summary}.{failure}", block.rule),
         "type": "guardrail_blocked",
         "param": null,
         "code": block.rule,
     }});
-    json_response(StatusCode::BAD_REQUEST, &body)
+    let status = match block.refusal {
+        Refusal::Error(status) => status,
+        Refusal::Answer(_) => StatusCode::BAD_REQUEST,
+    };
+    json_response(status, &body)
+}
+
+/// A block as what looks like an answer, if the rule wants that and the endpoint answers with words.
+pub(super) fn answer(block: &Block, form: &Form) -> Option<Bytes> {
+    let Refusal::Answer(text) = &block.refusal else { return None };
+    let (object, said) = match form.endpoint {
+        Endpoint::Chat => ("chat.completion", json!({ "message": { "role": "assistant", "content": text } })),
+        Endpoint::Completions => ("text_completion", json!({ "text": text })),
+        Endpoint::Embeddings => return None,
+    };
+    let mut choice = json!({ "index": 0, "logprobs": null, "finish_reason": "content_filter" });
+    choice.as_object_mut()?.extend(said.as_object()?.clone());
+    let answer = json!({
+        "id": format!("lockgate-{}", Uuid::new_v4()),
+        "object": object,
+        "created": clock::unix_seconds(),
+        "model": form.model,
+        "choices": [choice],
+        "usage": { "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 },
+    });
+    Some(answer.to_string().into())
 }
 
 fn type_of(kind: Kind) -> &'static str {

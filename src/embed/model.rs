@@ -1,6 +1,8 @@
 //! The model's files: bundled in the binary, or a folder that the operator names.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, collections::HashMap, path::Path};
+
+use serde::Deserialize;
 
 use super::EmbedError;
 
@@ -64,6 +66,12 @@ impl ModelFiles {
         &self.files[1]
     }
 
+    /// The pieces of words that the tokenizer knows, whole words among them, in no order.
+    pub fn vocabulary(&self) -> Result<Vec<String>, EmbedError> {
+        let read: Tokenizer = serde_json::from_slice(self.tokenizer()).map_err(|error| self.error(TOKENIZER, error))?;
+        Ok(read.model.vocab.into_keys().collect())
+    }
+
     /// `config.json`, `special_tokens_map.json` and `tokenizer_config.json`, which fastembed wants beside it.
     pub fn tokenizer_settings(&self) -> [&[u8]; 3] {
         [&self.files[2], &self.files[3], &self.files[4]]
@@ -73,4 +81,15 @@ impl ModelFiles {
     pub(super) fn error(&self, file: &str, reason: impl std::fmt::Display) -> EmbedError {
         EmbedError::Model { place: format!("{}/{file}", self.place), reason: reason.to_string() }
     }
+}
+
+/// What is read of `tokenizer.json` beside the tokenizer itself.
+#[derive(Deserialize)]
+struct Tokenizer {
+    model: Vocabulary,
+}
+
+#[derive(Deserialize)]
+struct Vocabulary {
+    vocab: HashMap<String, u32>,
 }

@@ -4,13 +4,20 @@ use std::sync::Arc;
 
 use super::{
     checks::Facts,
-    placeholder::Bindings,
     proof::Screened,
     redact::decide,
-    rules::{Pack, RuleSet},
+    replace::{HashKey, StandIns},
+    rules::RuleSet,
     verdict::{Block, Gate},
 };
-use crate::{error::Result, exchange::Exchange, wire::Request};
+use crate::{
+    error::{Error, Kind, Result},
+    exchange::Exchange,
+    wire::Request,
+};
+
+/// The rules that ship take about a millisecond for so many bytes (`cargo bench --bench rules`).
+const LONG: usize = 64 << 10;
 
 /// What became of a request.
 #[derive(Debug)]
@@ -24,41 +31,70 @@ pub enum Screening {
 /// Holds the input rules.
 #[derive(Debug, Clone)]
 pub struct InputGate {
-    pack: Arc<Pack>,
+    rules: Arc<RuleSet>,
+    key: HashKey,
+    mandatory: bool,
 }
 
 impl InputGate {
-    /// The gate with the input rules of a pack.
-    pub fn new(pack: Arc<Pack>) -> Self {
-        Self { pack }
+    /// The gate with these rules. Values are hashed with the key; `mandatory` says that nothing may pass unread.
+    pub fn new(rules: Arc<RuleSet>, key: HashKey, mandatory: bool) -> Self {
+        Self { rules, key, mandatory }
     }
 
     /// The rules of this gate.
     pub fn rules(&self) -> &RuleSet {
-        &self.pack.input
+        &self.rules
     }
 
     /// Judges every text that the model would read.
     pub fn screen(&self, request: Request, exchange: &mut Exchange) -> Result<Screening> {
         let set = self.rules();
+        if let Some(field) = request.tokens().filter(|_| !set.rules().is_empty()) {
+            self.pass_unread(field, exchange)?;
+        }
+        let (request, notes) = set.amended(request)?;
+        exchange.note_rules(notes);
         let texts = request.texts();
         let mut findings = set.scan(&texts);
-        findings.extend(set.scan_facts(&Facts { request: &request }));
-        if findings.is_empty() {
-            drop(texts);
-            return Ok(Screening::Passed(Screened::new(request, Bindings::default())));
-        }
-        let outcome = decide(Gate::Input, set, &texts, &findings);
-        exchange.note_rules(outcome.notes);
+        findings.extend(set.scan_facts(&Facts { request: &request, metadata: &exchange.metadata }));
+        let mut stand_ins = StandIns::new(Gate::Input, self.key, exchange.tenant);
+        let outcome = decide(Gate::Input, set, &texts, &findings, &mut stand_ins);
+        outcome.note(exchange);
         if let Some(block) = outcome.block {
             return Ok(Screening::Blocked(block));
         }
-        if outcome.edits.is_empty() {
-            drop(texts);
-            return Ok(Screening::Passed(Screened::new(request, Bindings::default())));
+        drop(texts);
+        let request = if outcome.edits.is_empty() { request } else { request.with_body(request.json().splice(outcome.edits))? };
+        Ok(Screening::Passed(Screened::new(request, stand_ins.into_bindings())))
+    }
+
+    /// The same, for a request of any length. A thread serves many connections, and what takes longer than a millisecond is no business of the others: it is
+    /// judged aside.
+    pub async fn screen_aside(&self, request: Request, exchange: &mut Exchange) -> Result<Screening> {
+        if request.json().bytes().len() < LONG {
+            return self.screen(request, exchange);
         }
-        let changed = request.with_body(request.json().splice(outcome.edits))?;
-        Ok(Screening::Passed(Screened::new(changed, Bindings::default())))
+        let (gate, mut aside) = (self.clone(), exchange.shared());
+        let judged = tokio::task::spawn_blocking(move || (gate.screen(request, &mut aside), aside)).await;
+        let (screening, aside) = judged
+            .map_err(|panicked| Error::new(Kind::Internal, "The rules failed because of a bug. Try again.").because(panicked))?;
+        exchange.note_rules(aside.rules);
+        exchange.note_failures(aside.failures);
+        exchange.unguarded |= aside.unguarded;
+        screening
+    }
+
+    /// Tokens are read by the model and by no rule. Some libraries send nothing else, so they pass with a mark, unless every request must be guarded.
+    fn pass_unread(&self, field: &str, exchange: &mut Exchange) -> Result<()> {
+        exchange.unguarded = true;
+        if !self.mandatory {
+            return Ok(());
+        }
+        let message = format!(
+            "`{field}` has tokens in place of text, which no guardrail can read, and this server guards every request. Send text."
+        );
+        Err(Error::new(Kind::InvalidRequest, message).param(field))
     }
 }
 
@@ -69,13 +105,13 @@ mod tests {
     use super::*;
     use crate::{
         exchange::Tenant,
-        guard::{Override, Settings, rules::load},
+        guard::{Gates, Override, Settings, rules::load},
         wire::Endpoint,
     };
 
     fn screen(overrides: &[(&str, Override)], body: &str) -> (Screening, Exchange) {
         let overrides = overrides.iter().map(|&(id, says)| (id.to_owned(), says)).collect();
-        let gate = InputGate::new(Arc::new(load(&Settings { builtin: true, directory: None, overrides }).unwrap()));
+        let gate = Gates::of(&load(&Settings { builtin: true, directory: None, overrides }).unwrap()).input;
         let request = Request::decode(Endpoint::Chat, Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let mut exchange = Exchange::new("t".to_owned(), Tenant([0; 16]));
         (gate.screen(request, &mut exchange).unwrap(), exchange)
@@ -99,9 +135,24 @@ mod tests {
         };
         assert_eq!(
             screened.request().json().bytes(),
-            r#"{"model":"m", "messages":[{"role":"user","content":"Card \"[PAYMENT_CARD]\" é and [PAYMENT_CARD]"}], "seed": 1.50}"#
+            r#"{"model":"m", "messages":[{"role":"user","content":"Card \"{{PAYMENT_CARD_1}}\" é and {{PAYMENT_CARD_2}}"}], "seed": 1.50}"#
         );
         assert_eq!(exchange.rules.len(), 1);
+        assert_eq!(screened.bindings().restore("{{PAYMENT_CARD_2}}"), "5500-0055-5555-5559", "the caller gets its own back");
+    }
+
+    #[tokio::test]
+    async fn a_long_request_is_judged_aside_like_a_short_one() {
+        let gate = Gates::of(&load(&Settings { builtin: true, directory: None, overrides: Default::default() }).unwrap()).input;
+        let long = "A long story. ".repeat(LONG / 8);
+        for text in ["", long.as_str()] {
+            let body = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": format!("{text}card 4111 1111 1111 1111")}]});
+            let request = Request::decode(Endpoint::Chat, body.to_string().into()).unwrap();
+            let mut exchange = Exchange::new("t".to_owned(), Tenant([0; 16]));
+            let Screening::Passed(screened) = gate.screen_aside(request, &mut exchange).await.unwrap() else { panic!("blocked") };
+            assert!(screened.request().texts()[0].text.ends_with("card {{PAYMENT_CARD_1}}"));
+            assert_eq!(exchange.rules[0].rule, "payment-card");
+        }
     }
 
     #[test]

@@ -4,26 +4,36 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+mod arguments;
+pub mod authoring;
+mod callouts;
 pub mod checks;
+mod gates;
 mod input;
 mod output;
 pub mod placeholder;
+pub mod profiles;
 pub mod proof;
 mod redact;
 mod reload;
+mod replace;
 mod restore;
 pub mod rules;
 mod stream;
 pub mod verdict;
 
+pub use callouts::Callouts;
+pub use gates::{Gates, Rules};
 pub use input::{InputGate, Screening};
 pub use output::{Clearing, OutputGate};
 pub use placeholder::Bindings;
+pub use profiles::{Profile, Profiles};
 pub use proof::{Cleared, Complete, Screened, Stored};
-pub use reload::{Gates, Rules};
+pub use reload::{Reloaded, Status};
+pub use replace::{HashKey, Replacement};
 pub use restore::{Restoration, Restored};
 pub use stream::{ClearedStream, Restoring, hold};
-pub use verdict::{Action, Block, Gate};
+pub use verdict::{Action, Block, Failure, Gate, Mode, OnError, Refusal, Severity};
 
 /// Which rules guard.
 #[derive(Debug, Clone, PartialEq, Eq)]

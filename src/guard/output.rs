@@ -7,12 +7,13 @@ use bytes::Bytes;
 use super::{
     proof::{Cleared, Complete, Stored},
     redact::decide,
-    rules::{Pack, RuleSet},
+    replace::{HashKey, StandIns},
+    rules::RuleSet,
     verdict::{Block, Gate},
 };
 use crate::{
     error::Result,
-    exchange::Exchange,
+    exchange::{Exchange, Tenant},
     wire::{
         Endpoint,
         response::{self, Response},
@@ -31,18 +32,24 @@ pub enum Clearing {
 /// Holds the output rules.
 #[derive(Debug, Clone)]
 pub struct OutputGate {
-    pack: Arc<Pack>,
+    rules: Arc<RuleSet>,
+    key: HashKey,
 }
 
 impl OutputGate {
-    /// The gate with the output rules of a pack.
-    pub fn new(pack: Arc<Pack>) -> Self {
-        Self { pack }
+    /// The gate with these rules. Values are hashed with the key.
+    pub fn new(rules: Arc<RuleSet>, key: HashKey) -> Self {
+        Self { rules, key }
     }
 
     /// The rules of this gate.
     pub fn rules(&self) -> &RuleSet {
-        &self.pack.output
+        &self.rules
+    }
+
+    /// What makes the stand-ins for values in answers to a tenant.
+    pub(super) fn stand_ins(&self, tenant: Tenant) -> StandIns {
+        StandIns::new(Gate::Output, self.key, tenant)
     }
 
     /// Whether a stream must be held until it is whole: a rule may refuse it that cannot judge a part.
@@ -67,8 +74,8 @@ impl OutputGate {
         let mut findings = set.scan(&texts);
         // What is judged whole is judged with the caller's own values, and only for that caller.
         findings.retain(|finding| !set.judged_restored(finding, &texts));
-        let mut outcome = decide(Gate::Output, set, &texts, &findings);
-        exchange.note_rules(outcome.notes.clone());
+        let mut outcome = decide(Gate::Output, set, &texts, &findings, &mut self.stand_ins(exchange.tenant));
+        outcome.note(exchange);
         if let Some(block) = outcome.block {
             return Clearing::Blocked(block);
         }
@@ -77,15 +84,17 @@ impl OutputGate {
             outcome.edits.sort_by_key(|(span, _)| span.start);
         }
         let body = if outcome.edits.is_empty() { response.json().bytes().clone() } else { response.json().splice(outcome.edits) };
-        let complete = response.complete().then(|| Complete::new(response.usage()));
+        // What could not be judged is not kept: the next time it may be.
+        let complete = (response.complete() && outcome.failures.is_empty()).then(|| Complete::new(response.usage()));
         Clearing::Passed(Cleared::new(body, set.id(), outcome.notes), complete)
     }
 
     /// Judges an answer from the cache: again, if the rules have changed since it was put there.
     pub fn clear_stored(&self, endpoint: Endpoint, stored: Stored, exchange: &mut Exchange) -> Result<Clearing> {
         if stored.rules == self.rules().id() {
-            exchange.note_rules(stored.notes.clone());
-            return Ok(Clearing::Passed(Cleared::new(stored.body, stored.rules, stored.notes), None));
+            let notes: Vec<_> = stored.notes.into_iter().map(|note| self.rules().told_again(note)).collect();
+            exchange.note_rules(notes.clone());
+            return Ok(Clearing::Passed(Cleared::new(stored.body, stored.rules, notes), None));
         }
         self.clear_body(endpoint, stored.body, exchange)
     }
@@ -101,12 +110,12 @@ mod tests {
     use super::*;
     use crate::{
         exchange::Tenant,
-        guard::{Override, Settings, rules::load},
+        guard::{Gates, Override, Settings, rules::load},
     };
 
     fn gate(overrides: &[(&str, Override)]) -> OutputGate {
         let overrides = overrides.iter().map(|&(id, says)| (id.to_owned(), says)).collect();
-        OutputGate::new(Arc::new(load(&Settings { builtin: true, directory: None, overrides }).unwrap()))
+        Gates::of(&load(&Settings { builtin: true, directory: None, overrides }).unwrap()).output
     }
 
     fn answer(content: &str) -> Response {

@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{placeholder::Bindings, rules::RuleSetId, verdict::Action};
+use super::{
+    placeholder::Bindings,
+    rules::RuleSetId,
+    verdict::{Mode, Severity},
+};
 use crate::{
     exchange::RuleNote,
     wire::{Request, response::Usage},
@@ -49,6 +53,12 @@ impl Cleared {
         &self.body
     }
 
+    /// The same answer after somebody who was asked has had a say: its body then, and what was noted beside.
+    pub(super) fn amended(mut self, body: Bytes, notes: Vec<RuleNote>) -> Self {
+        self.notes.extend(notes);
+        Self { body, ..self }
+    }
+
     /// The form in which it may be kept.
     pub fn into_stored(self) -> Stored {
         Stored { body: self.body, rules: self.rules, notes: self.notes }
@@ -87,8 +97,9 @@ impl Stored {
     /// Puts one together again from what a store wrote down; `None` if a note says what no rule does.
     pub fn from_store(body: Bytes, rules: [u8; 16], notes: &[(&str, &str)]) -> Option<Self> {
         let note = |&(rule, word): &(&str, &str)| {
-            let action = Action::ALL.map(Action::as_str).into_iter().find(|known| *known == word)?;
-            Some(RuleNote { rule: rule.to_owned(), action })
+            let action = Mode::words().find(|known| *known == word)?;
+            // The severity is not kept; the gate, which knows the rule, says it.
+            Some(RuleNote { rule: rule.to_owned(), action, severity: Severity::default().as_str() })
         };
         let notes = notes.iter().map(note).collect::<Option<_>>()?;
         Some(Self { body, rules: RuleSetId(rules), notes })

@@ -46,7 +46,8 @@ impl OutputGate {
         let (mut changes, mut texts) = (Vec::new(), Vec::new());
         for piece in channel::pieces(&json).into_iter().filter(|piece| placeholders(&piece.text).next().is_some()) {
             let restored = bindings.restore_with(&piece.text, |value| spelled(value, piece.channel.field.is_json())).into_owned();
-            texts.push(Text { role: Role::Assistant, text: restored.clone().into(), span: piece.place.span.clone() });
+            let (part, text) = (piece.channel.field.part(), restored.clone().into());
+            texts.push(Text { role: Role::Assistant, part, last: true, text, span: piece.place.span.clone() });
             if restored != piece.text {
                 changes.push((piece.place, restored));
             }
@@ -62,8 +63,8 @@ impl OutputGate {
         let set = self.rules();
         let mut findings = set.scan(texts);
         findings.retain(|finding| set.rules()[finding.rule].needs_whole_answer());
-        let outcome = decide(Gate::Output, set, texts, &findings);
-        exchange.note_rules(outcome.notes);
+        let outcome = decide(Gate::Output, set, texts, &findings, &mut self.stand_ins(exchange.tenant));
+        outcome.note(exchange);
         outcome.block
     }
 }
@@ -84,25 +85,23 @@ pub(super) fn spelled(value: &str, is_json: bool) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::{Value, json};
 
     use super::*;
     use crate::{
         exchange::Tenant,
-        guard::{Clearing, Settings, rules::load},
+        guard::{Clearing, Gates, Settings, rules::load},
         wire::{Endpoint, response::Response},
     };
 
     fn gate() -> OutputGate {
         let settings = Settings { builtin: false, directory: None, overrides: Default::default() };
-        OutputGate::new(Arc::new(load(&settings).unwrap()))
+        Gates::of(&load(&settings).unwrap()).output
     }
 
     fn bindings() -> Bindings {
         let mut bindings = Bindings::default();
-        bindings.bind("NAME", "Ann \"A\" Lee");
+        let _ = bindings.bind("NAME", "Ann \"A\" Lee");
         bindings
     }
 
@@ -151,13 +150,13 @@ mod tests {
                     examples: {match: [Bob], pass: ['\"Ann\"']}\n";
         std::fs::write(folder.path().join("ann.yaml"), rule).unwrap();
         let settings = Settings { builtin: false, directory: Some(folder.path().to_owned()), overrides: Default::default() };
-        let gate = OutputGate::new(Arc::new(load(&settings).unwrap()));
+        let gate = Gates::of(&load(&settings).unwrap()).output;
         let body = json!({"choices": [{"message": {"content": "\"{{NAME_1}}\""}, "finish_reason": "stop"}]});
         let response = Response::decode(Endpoint::Chat, body.to_string().into()).unwrap();
         let Clearing::Passed(cleared, _) = gate.clear(&response, &mut exchange()) else { panic!("judged with the placeholder") };
         for (value, passes) in [("Ann", true), ("Bob", false)] {
             let (mut bindings, mut exchange) = (Bindings::default(), exchange());
-            bindings.bind("NAME", value);
+            let _ = bindings.bind("NAME", value);
             let restoration = gate.restore(&cleared, &bindings, &mut exchange);
             assert_eq!(matches!(restoration, Restoration::Passed(_)), passes, "{value}");
             assert_eq!(exchange.rules.is_empty(), passes);

@@ -1,5 +1,6 @@
 //! What follows from what the checks found: the strictest action wins, and nothing is lost.
 
+use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,63 @@ impl Action {
     }
 }
 
+/// Whether what a rule says is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// It is only noted.
+    Monitor,
+    /// It is done.
+    #[default]
+    Enforce,
+}
+
+impl Mode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Monitor, Self::Enforce];
+
+    /// The word used in header, log and metric for an action under this mode: what was done, or would have been.
+    pub fn noted(self, action: Action) -> &'static str {
+        match (self, action) {
+            (Self::Enforce, action) => action.as_str(),
+            (Self::Monitor, Action::Warn) => "monitor-warn",
+            (Self::Monitor, Action::Replace) => "monitor-replace",
+            (Self::Monitor, Action::Block) => "monitor-block",
+        }
+    }
+
+    /// Every word that [`Mode::noted`] has.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().flat_map(|mode| Action::ALL.map(|action| mode.noted(action)))
+    }
+}
+
+/// How much harm what a rule finds can do, least first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Low,
+    /// Somebody should look.
+    #[default]
+    Medium,
+    /// Somebody may be harmed.
+    High,
+    /// Somebody is, unless it is stopped.
+    Critical,
+}
+
+impl Severity {
+    /// The word used in log and metric.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// What follows where a rule could not judge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +99,62 @@ pub enum OnError {
     Closed,
 }
 
+impl OnError {
+    /// The word used in header, log and metric.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Why a rule could not judge. Never silent: log and a metric of its own say so, whatever follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    /// It took longer than its `budget`.
+    Budget,
+    /// What may be a match is longer than its `max_span`.
+    Span,
+    /// Whom it asks did not answer, or not in time, or made no sense.
+    Away,
+}
+
+impl Failure {
+    /// The word used in log and metric.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Span => "span",
+            Self::Away => "away",
+        }
+    }
+
+    /// As the end of a sentence about the rule.
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Budget => "took longer than its budget",
+            Self::Span => "met a text that is longer than its `max_span`",
+            Self::Away => "had no answer from whom it asks",
+        }
+    }
+}
+
+/// How a rule refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// With an error of this status.
+    Error(StatusCode),
+    /// With what looks like an answer, and says this.
+    Answer(String),
+}
+
+impl Default for Refusal {
+    fn default() -> Self {
+        Self::Error(StatusCode::BAD_REQUEST)
+    }
+}
+
 /// A refusal: a verdict, not an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
@@ -50,6 +164,10 @@ pub struct Block {
     pub summary: String,
     /// At which gate.
     pub gate: Gate,
+    /// How the client is told.
+    pub refusal: Refusal,
+    /// Why the rule could not judge, where that is why it refused.
+    pub failure: Option<Failure>,
 }
 
 /// Which of the two gates.

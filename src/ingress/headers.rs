@@ -1,8 +1,11 @@
 //! What a client says in headers: its trace id, and what it wants of the cache.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use http::{HeaderMap, Request, header::CACHE_CONTROL};
+use http::{HeaderMap, HeaderValue, Request, header::CACHE_CONTROL};
 use uuid::Uuid;
 
 use crate::{
@@ -13,12 +16,18 @@ use crate::{
 const TRACE_ID: &str = "x-portkey-trace-id";
 const CONFIG: &str = "x-portkey-config";
 const REFRESH: &str = "x-portkey-cache-force-refresh";
+const METADATA: &str = "x-portkey-metadata";
 const NAMESPACE: &str = "x-portkey-cache-namespace";
 const TTL: &str = "x-portkey-cache-ttl";
 const THRESHOLD: &str = "x-lockgate-threshold";
+const GUARDRAILS: &str = "x-lockgate-guardrails";
 
 /// Longest name that a client may give.
 const MAX_NAME_BYTES: usize = 256;
+/// Largest metadata of one request, as JSON.
+const MAX_METADATA_BYTES: usize = 8 << 10;
+/// Most keys in it.
+const MAX_METADATA_KEYS: usize = 64;
 
 /// Refuses a head that is larger than the limit, with a message. The parser's own limit is wider, and knows none.
 pub(super) fn bounded<B>(request: &Request<B>, limit: usize) -> Result<()> {
@@ -63,6 +72,25 @@ pub(super) fn wish(headers: &HeaderMap) -> Result<Wish> {
     Ok(wish)
 }
 
+/// Reads which profiles of guardrails the client asks for, beside those that it has.
+pub(super) fn profiles(headers: &HeaderMap) -> Result<BTreeSet<String>> {
+    let mut profiles = BTreeSet::new();
+    for value in headers.get_all(GUARDRAILS) {
+        let names = readable(GUARDRAILS, value)?.split(',').map(str::trim);
+        profiles.extend(names.filter(|name| !name.is_empty()).map(str::to_owned));
+    }
+    Ok(profiles)
+}
+
+/// Reads what the client says of the request, by key.
+pub(super) fn metadata(headers: &HeaderMap) -> Result<BTreeMap<String, String>> {
+    let Some(value) = headers.get(METADATA) else { return Ok(BTreeMap::new()) };
+    let read = Some(value.as_bytes()).filter(|json| json.len() <= MAX_METADATA_BYTES);
+    let read = read.and_then(|json| serde_json::from_slice::<BTreeMap<String, String>>(json).ok());
+    read.filter(|metadata| metadata.len() <= MAX_METADATA_KEYS)
+        .ok_or_else(|| invalid(METADATA, "a JSON object of strings, with at most 64 keys and 8 KiB, such as {\"env\": \"prod\"}"))
+}
+
 /// `no-store` keeps the cache out of it, `no-cache` asks for a fresh answer, `max-age` shortens an answer's life.
 fn cache_control(headers: &HeaderMap, wish: &mut Wish) {
     let values = headers.get_all(CACHE_CONTROL).into_iter().filter_map(|value| value.to_str().ok());
@@ -79,9 +107,12 @@ fn cache_control(headers: &HeaderMap, wish: &mut Wish) {
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
+    headers.get(name).map(|value| readable(name, value)).transpose()
+}
+
+fn readable<'h>(name: &'static str, value: &'h HeaderValue) -> Result<&'h str> {
     let value = value.to_str().ok().filter(|value| value.len() <= MAX_NAME_BYTES);
-    value.map(Some).ok_or_else(|| invalid(name, "at most 256 visible ASCII characters"))
+    value.ok_or_else(|| invalid(name, "at most 256 visible ASCII characters"))
 }
 
 fn invalid(name: &'static str, expected: &str) -> Error {
@@ -114,6 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn reads_the_profiles_that_a_client_adds() {
+        let asked = profiles(&headers(&[(GUARDRAILS, "strict, pii,,strict ")])).unwrap();
+        assert_eq!(asked.into_iter().collect::<Vec<_>>(), ["pii", "strict"]);
+        assert!(profiles(&headers(&[])).unwrap().is_empty());
+    }
+
+    #[test]
     fn names_the_header_that_is_out_of_bounds() {
         let long = "x".repeat(300);
         for (name, value) in
@@ -121,6 +159,19 @@ mod tests {
         {
             let error = wish(&headers(&[(name, value)])).unwrap_err();
             assert_eq!(error.field(), Some(name), "{value}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_an_object_of_strings() {
+        let read = metadata(&headers(&[(METADATA, r#"{"env": "prod", "_user": "a"}"#)])).unwrap();
+        assert_eq!(read.get("env").map(String::as_str), Some("prod"));
+        assert!(metadata(&headers(&[])).unwrap().is_empty());
+        let long = format!("{{\"a\": \"{}\"}}", "x".repeat(MAX_METADATA_BYTES));
+        let many =
+            serde_json::to_string(&(0..=MAX_METADATA_KEYS).map(|n| (n.to_string(), "")).collect::<BTreeMap<_, _>>()).unwrap();
+        for value in ["", "prod", "[]", r#"{"a": 1}"#, &long, &many] {
+            assert_eq!(metadata(&headers(&[(METADATA, value)])).unwrap_err().field(), Some(METADATA), "{value}");
         }
     }
 

@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 
 use super::{
     Settings, body,
-    headers::{self, trace_id, wish},
+    headers::{self, metadata, profiles, trace_id, wish},
     host,
     path::{self, Target},
 };
@@ -39,7 +39,7 @@ impl Service {
             Err(error) => {
                 self.pipeline.refused(&error, &trace_id);
                 let exchange = Exchange::new(trace_id, crate::exchange::Tenant([0; 16]));
-                egress::respond(Err(error), Form { stream: false, include_usage: false }, &exchange)
+                egress::refuse(&error, &exchange)
             }
         }
     }
@@ -73,13 +73,14 @@ impl Service {
         request: Request<Incoming>,
     ) -> Result<Response<Body>> {
         let (parts, incoming) = request.into_parts();
-        let wish = wish(&parts.headers)?;
+        let (wish, profiles) = (wish(&parts.headers)?, profiles(&parts.headers)?);
+        exchange.metadata = Arc::new(metadata(&parts.headers)?);
         let bytes = body::json(&parts.headers, incoming, &self.settings).await?;
         let request = WireRequest::decode(endpoint, bytes)?;
-        let form = Form { stream: request.stream(), include_usage: request.include_usage() };
+        let form = Form::of(&request);
         let passage = Passage { headers: parts.headers, credential: caller.credential.clone() };
-        let reply = self.pipeline.handle(Call { request, caller, passage, wish }, &mut exchange).await;
-        Ok(egress::respond(reply, form, &exchange))
+        let reply = self.pipeline.handle(Call { request, caller, passage, wish, profiles }, &mut exchange).await;
+        Ok(egress::respond(reply, &form, &exchange))
     }
 
     async fn unread(

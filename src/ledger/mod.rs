@@ -6,18 +6,21 @@ mod savings;
 
 pub use savings::{Price, Saved, Savings, Settings};
 
-use metrics::{counter, histogram};
+use metrics::{Label, counter, histogram};
 
 use crate::{
     clock,
     error::Error,
-    exchange::{Bypass, Ending, Exchange},
+    exchange::{Bypass, Ending, Exchange, RuleFailure},
     telemetry::{label, metric},
     wire::Request,
 };
 
 /// Longer than any model's name.
 const MAX_MODEL_BYTES: usize = 128;
+
+/// How much harm what rules find can do, least first.
+const SEVERITIES: [&str; 4] = ["low", "medium", "high", "critical"];
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +110,9 @@ impl Record {
             savings.count(exchange, &self.model, took);
         }
         let rules: Vec<_> = exchange.rules.iter().map(|note| format!("{}={}", note.rule, note.action)).collect();
+        let severity = SEVERITIES.into_iter().rfind(|severity| exchange.rules.iter().any(|note| note.severity == *severity));
+        let failed = |failure: &RuleFailure| format!("{}={} ({})", failure.rule, failure.outcome, failure.reason);
+        let failures: Vec<_> = exchange.failures.iter().map(failed).collect();
         tracing::info!(
             trace_id = exchange.trace_id,
             endpoint = self.endpoint,
@@ -120,6 +126,9 @@ impl Record {
             check = exchange.judged.and_then(|judged| judged.reason),
             flight = exchange.follower.then_some("follower"),
             rules = (!rules.is_empty()).then(|| rules.join(",")),
+            severity,
+            failures = (!failures.is_empty()).then(|| failures.join(",")),
+            unguarded = exchange.unguarded.then_some(true),
             took_ms = milliseconds(took),
             embed_ms = exchange.timings.embed.map(milliseconds),
             upstream_ms = exchange.timings.upstream.map(milliseconds),
@@ -155,7 +164,20 @@ fn count(endpoint: &'static str, exchange: &Exchange, outcome: Outcome, took: Du
         counter!(metric::FOLLOWERS).increment(1);
     }
     for note in &exchange.rules {
-        counter!(metric::RULE_MATCHES, label::RULE => note.rule.clone(), label::ACTION => note.action).increment(1);
+        let labels = [
+            Label::new(label::RULE, note.rule.clone()),
+            Label::new(label::ACTION, note.action),
+            Label::new(label::SEVERITY, note.severity),
+        ];
+        counter!(metric::RULE_MATCHES, labels.iter()).increment(1);
+    }
+    for failure in &exchange.failures {
+        let labels = [
+            Label::new(label::RULE, failure.rule.clone()),
+            Label::new(label::REASON, failure.reason),
+            Label::new(label::OUTCOME, failure.outcome),
+        ];
+        counter!(metric::RULE_FAILURES, labels.iter()).increment(1);
     }
     if let Some(embed) = exchange.timings.embed {
         histogram!(metric::EMBED_SECONDS).record(embed);

@@ -12,12 +12,13 @@ const METADATA: [IpAddr; 3] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
 ];
 
-/// Why an address may not be called; `None` if it may.
-pub(super) fn refusal(address: IpAddr, settings: &Settings) -> Option<&'static str> {
+/// Why an address may not be called; `None` if it may. A foreign one was named by a stranger, who may not have this machine's own services called.
+pub(super) fn refusal(address: IpAddr, foreign: bool, settings: &Settings) -> Option<&'static str> {
     if METADATA.contains(&address.to_canonical()) {
         return Some("it is a cloud's metadata service, which is never called");
     }
     match Reach::of(address) {
+        Reach::Loopback if foreign && !settings.allow_private => Some("it is a loopback address, and a stranger has named it"),
         Reach::Loopback if settings.allow_loopback => None,
         Reach::Loopback => Some("it is a loopback address, and this Lockgate serves others than its own machine"),
         Reach::Private | Reach::Documentation if settings.allow_private => None,
@@ -37,7 +38,7 @@ mod tests {
 
     fn refused(address: &str, allow_private: bool, allow_loopback: bool) -> bool {
         let settings = Settings { connect_timeout: Duration::ZERO, allow_private, allow_loopback, max_idle: 0 };
-        refusal(address.parse().unwrap(), &settings).is_some()
+        refusal(address.parse().unwrap(), false, &settings).is_some()
     }
 
     #[test]
@@ -71,6 +72,15 @@ mod tests {
         for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
             assert!(refused(address, true, false) && !refused(address, false, true), "{address}");
         }
+    }
+
+    #[test]
+    fn a_stranger_does_not_reach_this_machine() {
+        let settings =
+            |allow_private| Settings { connect_timeout: Duration::ZERO, allow_private, allow_loopback: true, max_idle: 0 };
+        let loopback = "127.0.0.1".parse().unwrap();
+        assert!(refusal(loopback, true, &settings(false)).is_some() && refusal(loopback, true, &settings(true)).is_none());
+        assert!(refusal("1.1.1.1".parse().unwrap(), true, &settings(false)).is_none());
     }
 
     #[test]

@@ -49,28 +49,31 @@ impl Connector {
     }
 
     async fn open(&self, origin: &Origin) -> Result<Connection> {
-        let unreachable = |cause: std::io::Error| {
-            let message = format!("The upstream {origin} cannot be reached: {cause}. Check that it runs, and `upstream.url`.");
-            Error::new(Kind::Unreachable, message).because(cause)
-        };
-        let addresses: Vec<_> = lookup_host((origin.host.as_str(), origin.port)).await.map_err(unreachable)?.collect();
-        let tcp = self.first_that_answers(origin, &addresses).await?.map_err(unreachable)?;
-        tcp.set_nodelay(true).map_err(unreachable)?;
+        let addresses = self.resolve(origin).await?;
+        let tcp = self.first_that_answers(&addresses).await.map_err(|cause| unreachable(origin, cause))?;
+        tcp.set_nodelay(true).map_err(|cause| unreachable(origin, cause))?;
         let stream = if origin.tls { self.handshake(origin, tcp).await? } else { Stream::Plain { tcp } };
         Connection::handshake(TokioIo::new(stream))
             .await
             .map_err(|cause| Error::new(Kind::Unreachable, format!("The upstream {origin} does not speak HTTP.")).because(cause))
     }
 
-    /// Tries the addresses in the resolver's order. One that may not be called ends the attempt: a name that leads to both kinds is a trap.
-    async fn first_that_answers(&self, origin: &Origin, addresses: &[SocketAddr]) -> Result<std::io::Result<TcpStream>> {
-        let mut last = Err(std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address"));
-        for address in addresses {
-            if let Some(reason) = refusal(address.ip(), &self.settings) {
+    /// The addresses of a host, in the resolver's order. If one may not be called, none is: a name that leads to both kinds is a trap.
+    pub(super) async fn resolve(&self, origin: &Origin) -> Result<Vec<SocketAddr>> {
+        let found = lookup_host((origin.host.as_str(), origin.port)).await;
+        let addresses: Vec<_> = found.map_err(|cause| unreachable(origin, cause))?.collect();
+        for address in &addresses {
+            if let Some(reason) = refusal(address.ip(), origin.foreign, &self.settings) {
                 let message = format!("The upstream {origin} may not be called at {}: {reason}.", address.ip());
                 return Err(Error::new(Kind::ForbiddenAddress, message));
             }
         }
+        Ok(addresses)
+    }
+
+    /// Tries the addresses in turn.
+    async fn first_that_answers(&self, addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
+        let mut last = Err(std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address"));
         // Each address has its share of the time: one that swallows packets must not use up that of the next. The last has what is left.
         let share = self.settings.connect_timeout / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
         for (left, address) in (0..addresses.len()).rev().zip(addresses) {
@@ -85,7 +88,7 @@ impl Connector {
                 break;
             }
         }
-        Ok(last)
+        last
     }
 
     async fn handshake(&self, origin: &Origin, tcp: TcpStream) -> Result<Stream> {
@@ -100,6 +103,11 @@ impl Connector {
         let stream = tls.connect(name, tcp).await.map_err(|error| failed(error.into()))?;
         Ok(Stream::Tls { tls: Box::new(stream) })
     }
+}
+
+fn unreachable(origin: &Origin, cause: std::io::Error) -> Error {
+    let message = format!("The upstream {origin} cannot be reached: {cause}. Check that it runs, and `upstream.url`.");
+    Error::new(Kind::Unreachable, message).because(cause)
 }
 
 /// The system's certificates, and Mozilla's where the system has none, as in a bare container.

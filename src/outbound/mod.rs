@@ -43,6 +43,8 @@ pub struct Origin {
     tls: bool,
     host: String,
     port: u16,
+    /// Named by somebody who may not know where this machine's own services are.
+    foreign: bool,
 }
 
 impl Origin {
@@ -53,7 +55,13 @@ impl Origin {
             return None;
         }
         let host = uri.host()?.trim_matches(['[', ']']).to_owned();
-        Some(Self { tls, host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }) })
+        Some(Self { tls, host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), foreign: false })
+    }
+
+    /// The same origin where a model or a client has named it: loopback is then no better than a private address.
+    #[must_use]
+    pub fn named_by_a_stranger(self) -> Self {
+        Self { foreign: true, ..self }
     }
 }
 
@@ -97,6 +105,11 @@ impl Client {
         })??;
         let back = pool::Return { pool: Arc::clone(&self.pool), origin: origin.clone() };
         Ok(response.map(|incoming| Body::new(incoming, connection, back, patience.idle)))
+    }
+
+    /// Fails if the origin's host has no address, or one that may not be called.
+    pub async fn resolve(&self, origin: &Origin) -> Result<()> {
+        self.connector.resolve(origin).await.map(drop)
     }
 
     /// A connection that was idle may have been closed by the other side: what could not be written is sent on a fresh one.

@@ -1,5 +1,7 @@
 //! What goes into the pipeline and what comes out: all that ingress and egress need to know of the stages.
 
+use std::collections::BTreeSet;
+
 use super::Stream;
 pub use crate::{
     access::Caller,
@@ -22,6 +24,8 @@ pub struct Call {
     pub passage: Passage,
     /// What the client wants of the cache.
     pub wish: Wish,
+    /// The profiles of guardrails that it asks for.
+    pub profiles: BTreeSet<String>,
 }
 
 /// What goes back.

@@ -167,7 +167,7 @@ async fn fly(
         Ok(Answered::Stream(head, stream, ticket)) => {
             let recorder = Recorder::default();
             let outcome = Outcome::Stream(head, recorder.tape().clone(), Form::of(&asked.screened));
-            let telling = tell(pipeline, stream, ticket, exchange.shared(), recorder, flight);
+            let telling = tell(pipeline, asked, stream, ticket, exchange.shared(), recorder, flight);
             (Ok(outcome), Some(Box::pin(telling) as Task<()>))
         }
         Err(error) => (Err(error), None),
@@ -178,6 +178,7 @@ async fn fly(
 /// Tells a stream to all who have joined, and keeps it when it has ended well.
 async fn tell(
     pipeline: Arc<Pipeline>,
+    asked: Arc<Asked>,
     mut stream: Box<ClearedStream<Arriving>>,
     ticket: Option<Box<Ticket>>,
     mut exchange: Exchange,
@@ -185,7 +186,7 @@ async fn tell(
     flight: Flight<FlightKey, Landing>,
 ) {
     let result = recorder.record(&mut *stream, || flight.leave()).await;
-    let whole = match stream.finish(&mut exchange) {
+    let whole = match told_in_full(&pipeline, &asked, stream.finish(&mut exchange), &mut exchange).await {
         Some(Clearing::Passed(cleared, complete)) => {
             note_cost(complete.as_ref(), &mut exchange);
             pipeline.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
@@ -196,7 +197,19 @@ async fn tell(
     };
     // Who has heard the end and asks again finds the answer in the cache, or makes a new call.
     flight.leave();
-    recorder.end(End { result, rules: exchange.rules, cost: exchange.cost, whole });
+    let Exchange { rules, failures, cost, .. } = exchange;
+    recorder.end(End { result, rules, failures, cost, whole });
+}
+
+/// Has a stream that was told judged by whoever must see it whole: too late to refuse it, and in time to say so and to keep it out of the cache.
+async fn told_in_full(
+    pipeline: &Pipeline,
+    asked: &Asked,
+    clearing: Option<Clearing>,
+    exchange: &mut Exchange,
+) -> Option<Clearing> {
+    let Asked { gates, screened, passage, .. } = asked;
+    pipeline.callouts.clear(&gates.output, clearing?, screened, &passage.headers, exchange).await.ok()
 }
 
 /// What an answer has cost that was just made. One from the cache cost something when it was.
@@ -258,8 +271,9 @@ impl Passenger<'_> {
 
 /// The whole of a stream, for a client that cannot be told it as it comes.
 async fn whole(reader: Reader, exchange: &mut Exchange) -> Result<Whole> {
-    let End { rules, cost, whole, .. } = reader.ended().await?;
+    let End { rules, failures, cost, whole, .. } = reader.ended().await?;
     exchange.note_rules(rules);
+    exchange.note_failures(failures);
     exchange.cost = cost;
     whole.ok_or_else(|| Error::new(Kind::UpstreamReset, "The upstream's stream ended early. Try again, or ask the provider."))
 }

@@ -62,8 +62,9 @@ impl Stream {
     fn close(&mut self, ending: Ending) {
         let Some((record, mut exchange)) = self.open.take() else { return };
         let mut cut = false;
-        if let Some(End { rules, cost, whole, .. }) = self.reader.end() {
+        if let Some(End { rules, failures, cost, whole, .. }) = self.reader.end() {
             exchange.note_rules(rules);
+            exchange.note_failures(failures);
             exchange.cost = cost;
             cut = ending == Ending::Finished && matches!(whole, Some(Whole::Blocked(_)));
         }

@@ -18,7 +18,7 @@ use http_body_util::BodyExt as _;
 
 use crate::{
     error::{Error, Kind, Result},
-    exchange::{Cost, RuleNote},
+    exchange::{Cost, RuleFailure, RuleNote},
     guard::{Block, Cleared, ClearedStream},
 };
 
@@ -72,6 +72,8 @@ pub(super) struct End {
     pub(super) result: Result<()>,
     /// What the rules found in the whole.
     pub(super) rules: Vec<RuleNote>,
+    /// Which rules could not judge it.
+    pub(super) failures: Vec<RuleFailure>,
     /// What the whole took, where it is known.
     pub(super) cost: Option<Cost>,
     /// What it came to, where it came to its own end or was cut by a rule.
@@ -164,7 +166,7 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         let error = Error::new(Kind::Internal, "The stream was given up before its end. Try again.");
-        self.set(End { result: Err(error), rules: Vec::new(), cost: None, whole: None });
+        self.set(End { result: Err(error), rules: Vec::new(), failures: Vec::new(), cost: None, whole: None });
     }
 }
 
@@ -294,7 +296,7 @@ mod tests {
     }
 
     fn finished() -> End {
-        End { result: Ok(()), rules: Vec::new(), cost: None, whole: None }
+        End { result: Ok(()), rules: Vec::new(), failures: Vec::new(), cost: None, whole: None }
     }
 
     #[derive(Default)]

@@ -41,10 +41,14 @@ pub mod metric {
     pub const CHECKED: &str = "lockgate_checked_total";
     /// Requests that were answered by the call of another, which asked for the same at the same time.
     pub const FOLLOWERS: &str = "lockgate_flight_followers_total";
-    /// Matches of rules, by rule and action.
+    /// Matches of rules, by rule, action and severity.
     pub const RULE_MATCHES: &str = "lockgate_rule_matches_total";
-    /// Streams in which a rule met what may be a match longer than it can wait for.
-    pub const RULE_OVERFLOWS: &str = "lockgate_rule_overflows_total";
+    /// Requests and answers that a rule could not judge, by rule, reason and what followed: `open` or `closed`.
+    pub const RULE_FAILURES: &str = "lockgate_rule_failures_total";
+    /// Reloads of the rules, by what they came to: replaced, unchanged, refused.
+    pub const RULES_RELOADS: &str = "lockgate_rules_reloads_total";
+    /// Counts the states of the rules, from 1 at the start.
+    pub const RULES_GENERATION: &str = "lockgate_rules_generation";
     /// Requests refused before they were read, by reason.
     pub const REFUSED: &str = "lockgate_refused_total";
     /// Answers in the cache.
@@ -53,6 +57,8 @@ pub mod metric {
     pub const CACHE_BYTES: &str = "lockgate_cache_bytes";
     /// Vectors of the semantic tier.
     pub const CACHE_VECTORS: &str = "lockgate_cache_vectors";
+    /// Least score of a semantic hit, as configured or as labels have moved it.
+    pub const CACHE_THRESHOLD: &str = "lockgate_cache_threshold";
     /// Whether entries are kept on disk: 1, or 0 once the store was given up.
     pub const STORE_UP: &str = "lockgate_store_up";
     /// Entries on disk.
@@ -89,6 +95,8 @@ pub mod label {
     pub const CHECK: &str = "check";
     /// What the rule did.
     pub const ACTION: &str = "action";
+    /// How much harm what a rule finds can do.
+    pub const SEVERITY: &str = "severity";
     /// Which tokens: of the prompt or of the completion.
     pub const KIND: &str = "kind";
     /// Whose request: the tenant's name, or the beginning of its hash.
@@ -140,15 +148,18 @@ fn describe() {
         metric::SHADOW_HITS,
         "Semantic hits that were compared with the upstream's answer in place of being served, by what came of it."
     );
-    describe_counter!(metric::RULE_MATCHES, "Matches of rules, by rule and action.");
+    describe_counter!(metric::RULE_MATCHES, "Matches of rules, by rule, action and severity.");
     describe_counter!(
-        metric::RULE_OVERFLOWS,
-        "Streams in which a rule met what may be a match longer than it can wait for, by rule."
+        metric::RULE_FAILURES,
+        "Requests and answers that a rule could not judge, by rule, reason and what followed."
     );
+    describe_counter!(metric::RULES_RELOADS, "Reloads of the rules, by what they came to.");
+    describe_gauge!(metric::RULES_GENERATION, "Counts the states of the rules, from 1 at the start.");
     describe_counter!(metric::REFUSED, "Requests refused before they were read, by reason.");
     describe_gauge!(metric::CACHE_ENTRIES, "Answers in the cache.");
     describe_gauge!(metric::CACHE_BYTES, Unit::Bytes, "Bytes in the cache.");
     describe_gauge!(metric::CACHE_VECTORS, "Vectors of the semantic tier.");
+    describe_gauge!(metric::CACHE_THRESHOLD, "Least score of a semantic hit, as configured or as labels have moved it.");
     describe_gauge!(metric::STORE_UP, "Whether entries are kept on disk.");
     describe_gauge!(metric::STORE_ENTRIES, "Entries on disk.");
     describe_gauge!(metric::STORE_BYTES, Unit::Bytes, "Bytes on disk that are in use.");

@@ -6,7 +6,10 @@ use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
 
-use super::json::{Json, Value};
+use super::{
+    json::{Json, Value},
+    text::Part,
+};
 
 /// One of the texts that an answer is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +40,15 @@ pub enum Field {
 }
 
 impl Field {
+    /// What the text is to the model.
+    pub fn part(self) -> Part {
+        match self {
+            Self::Text | Self::Content | Self::Refusal => Part::Text,
+            Self::Reasoning => Part::Reasoning,
+            Self::Arguments(_) | Self::Input(_) | Self::FunctionCall => Part::ToolArguments,
+        }
+    }
+
     /// Whether the text is JSON by itself, so that what is put into it must be escaped once more.
     pub fn is_json(self) -> bool {
         matches!(self, Self::Arguments(_) | Self::FunctionCall)

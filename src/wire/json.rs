@@ -97,6 +97,13 @@ impl Json {
         Value { json: self, index: 0 }
     }
 
+    /// Every value and key that holds no others, in the order of the bytes.
+    pub fn leaves(&self) -> impl Iterator<Item = Value<'_>> {
+        let holds_others = |node: &Node| matches!(node.kind, Kind::Array | Kind::Object);
+        let leaves = self.nodes.iter().enumerate().filter(move |(_, node)| !holds_others(node));
+        leaves.map(|(index, _)| Value { json: self, index })
+    }
+
     /// The bytes as they were sent.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes

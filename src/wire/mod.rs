@@ -15,4 +15,4 @@ pub mod text;
 
 pub use json::Json;
 pub use request::{Endpoint, Request};
-pub use text::{Role, Text};
+pub use text::{Part, Role, Text};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     json::{Json, Kind, Value},
-    text::{self, Text},
+    text::{self, Part, Role, Teller, Text},
 };
 use crate::error::{Error, Kind as ErrorKind, Result};
 
@@ -116,32 +116,59 @@ impl Request {
     pub fn texts(&self) -> Vec<Text<'_>> {
         let mut out = Vec::new();
         let root = self.json.root();
+        let field = |name: &str| root.get(name).into_iter();
+        let asker = Teller { role: Role::User, last: true };
         match self.endpoint {
             Endpoint::Chat => {
-                if let Some(messages) = root.get("messages") {
-                    text::of_messages(messages, &mut out);
+                field("messages").for_each(|messages| text::of_messages(messages, &mut out));
+                for tools in field("tools").chain(field("functions")) {
+                    text::of_descriptions(Part::ToolDescriptions, tools, &mut out);
+                }
+                field("response_format").for_each(|format| text::of_descriptions(Part::ResponseFormat, format, &mut out));
+                let asker = Teller { last: false, ..asker };
+                for content in field("prediction").filter_map(|prediction| prediction.get("content")) {
+                    text::of_content(asker, Part::Prediction, content, &mut out);
                 }
             }
             Endpoint::Completions => {
-                for field in ["prompt", "suffix"].into_iter().filter_map(|name| root.get(name)) {
-                    text::of_strings(field, &mut out);
+                for prompt in field("prompt").chain(field("suffix")) {
+                    text::of_strings(asker, Part::Text, prompt, &mut out);
                 }
             }
-            Endpoint::Embeddings => {
-                if let Some(input) = root.get("input") {
-                    text::of_strings(input, &mut out);
-                }
-            }
+            Endpoint::Embeddings => field("input").for_each(|input| text::of_strings(asker, Part::Input, input, &mut out)),
         }
         out.sort_by_key(|text| text.span.start);
         out
     }
+
+    /// The field that holds tokens in place of text, if one does: the model reads in them what nobody here can.
+    pub fn tokens(&self) -> Option<&'static str> {
+        let field = match self.endpoint {
+            Endpoint::Chat => return None,
+            Endpoint::Completions => "prompt",
+            Endpoint::Embeddings => "input",
+        };
+        let mut items = self.json.root().get(field)?.items();
+        items.any(|item| item.kind() != Kind::String).then_some(field)
+    }
 }
 
 /// The keys that are read here, by where they stand.
-pub(crate) const TOP_LEVEL: [&str; 7] = ["model", "messages", "prompt", "suffix", "input", "stream", "stream_options"];
-pub(crate) const OF_A_MESSAGE: [&str; 7] =
-    ["role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls", "function_call"];
+pub(crate) const TOP_LEVEL: [&str; 11] = [
+    "model",
+    "messages",
+    "tools",
+    "functions",
+    "response_format",
+    "prediction",
+    "prompt",
+    "suffix",
+    "input",
+    "stream",
+    "stream_options",
+];
+pub(crate) const OF_A_MESSAGE: [&str; 8] =
+    ["role", "content", "name", "refusal", "reasoning", "reasoning_content", "tool_calls", "function_call"];
 pub(crate) const OF_A_PART: [&str; 4] = ["type", "text", "refusal", "thinking"];
 
 /// Some servers read `Messages` as `messages`: what the one judges and what the other reads must be the same.
@@ -212,7 +239,6 @@ fn listed(kinds: &[Kind]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Role;
 
     fn decode(endpoint: Endpoint, body: &str) -> Result<Request> {
         Request::decode(endpoint, Bytes::copy_from_slice(body.as_bytes()))

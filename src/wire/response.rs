@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     json::{Json, Kind, Value},
     request::Endpoint,
-    text::{self, Role, Text},
+    text::{self, Part, Role, Teller, Text},
 };
 use crate::error::{Error, Kind as ErrorKind, Result};
 
@@ -113,16 +113,14 @@ impl Response {
     /// Every text that the model wrote, in the order of the body.
     pub fn texts(&self) -> Vec<Text<'_>> {
         let mut out = Vec::new();
+        let model = Teller { role: Role::Assistant, last: true };
         for choice in self.json.root().get("choices").into_iter().flat_map(Value::items) {
             if let Some(message) = choice.get("message") {
-                text::of_message(Role::Assistant, message, &mut out);
+                text::of_message(model, message, &mut out);
             }
             if let Some(text) = choice.get("text") {
-                text::of_strings(text, &mut out);
+                text::of_strings(model, Part::Text, text, &mut out);
             }
-        }
-        for text in &mut out {
-            text.role = Role::Assistant;
         }
         out.sort_by_key(|text| text.span.start);
         out

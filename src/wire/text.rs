@@ -2,6 +2,9 @@
 
 use std::{borrow::Cow, ops::Range};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::json::{Kind, Value};
 
 /// Whose words a text is.
@@ -39,11 +42,46 @@ impl Role {
     }
 }
 
+/// What a text is to the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// What is said: the contents of messages, prompts.
+    Text,
+    /// What a tool is called with: JSON in a string, or the free text of a custom tool.
+    ToolArguments,
+    /// What a tool has said.
+    ToolResults,
+    /// What the model thought.
+    Reasoning,
+    /// The names of those who speak.
+    Names,
+    /// What the app says of its tools and their parameters.
+    ToolDescriptions,
+    /// What the app says of the shape of the answer.
+    ResponseFormat,
+    /// What the app expects as the answer.
+    Prediction,
+    /// What is embedded.
+    Input,
+}
+
+impl Part {
+    /// Whether it is part of what is said and answered, rather than of what the app sets up around it.
+    pub fn is_said(self) -> bool {
+        !matches!(self, Self::Names | Self::ToolDescriptions | Self::ResponseFormat | Self::Prediction)
+    }
+}
+
 /// One text and where it stands.
 #[derive(Debug, Clone)]
 pub struct Text<'j> {
     /// Whose words.
     pub role: Role,
+    /// What it is to the model.
+    pub part: Part,
+    /// Whether it is of the last message; prompts, inputs and answers are.
+    pub last: bool,
     /// The text without JSON escapes.
     pub text: Cow<'j, str>,
     /// Where the JSON string lies in the body, quotes included.
@@ -51,47 +89,73 @@ pub struct Text<'j> {
 }
 
 impl<'j> Text<'j> {
-    fn of(role: Role, value: Value<'j>) -> Option<Self> {
-        Some(Self { role, text: value.as_str()?, span: value.span() })
+    /// A text that stands in no body.
+    pub fn alone(role: Role, text: impl Into<Cow<'j, str>>) -> Self {
+        Self { role, part: Teller { role, last: true }.said(), last: true, text: text.into(), span: 0..0 }
     }
 }
 
-/// Collects the texts of a chat request: contents of every role, text parts, refusals, and arguments of earlier tool calls.
+/// Who tells the texts of one message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Teller {
+    pub(super) role: Role,
+    pub(super) last: bool,
+}
+
+impl Teller {
+    /// What its plain words are.
+    fn said(self) -> Part {
+        if self.role == Role::Tool { Part::ToolResults } else { Part::Text }
+    }
+
+    fn text(self, part: Part, value: Value<'_>) -> Option<Text<'_>> {
+        Some(Text { role: self.role, part, last: self.last, text: value.as_str()?, span: value.span() })
+    }
+}
+
+/// Collects the texts of a chat request: contents of every role, text parts, refusals, names, and arguments of earlier tool calls.
 pub(super) fn of_messages<'j>(messages: Value<'j>, out: &mut Vec<Text<'j>>) {
-    for message in messages.items() {
+    let mut messages = messages.items().peekable();
+    while let Some(message) = messages.next() {
         let role = message.get("role").and_then(Value::as_str).map_or(Role::User, |role| Role::parse(&role));
-        of_message(role, message, out);
+        of_message(Teller { role, last: messages.peek().is_none() }, message, out);
     }
 }
 
 /// Collects the texts of one message, asked or answered.
-pub(super) fn of_message<'j>(role: Role, message: Value<'j>, out: &mut Vec<Text<'j>>) {
+pub(super) fn of_message<'j>(teller: Teller, message: Value<'j>, out: &mut Vec<Text<'j>>) {
     for (key, value) in message.members() {
         match key.as_str().as_deref() {
-            Some("content" | "refusal" | "reasoning_content" | "reasoning") => of_content(role, value, out),
+            Some("content" | "refusal") => of_content(teller, teller.said(), value, out),
+            Some("reasoning_content" | "reasoning") => of_content(teller, Part::Reasoning, value, out),
+            Some("name") => out.extend(teller.text(Part::Names, value)),
             Some("tool_calls") => {
                 for call in value.items() {
                     let arguments = call.get("function").and_then(|function| function.get("arguments"));
                     let input = call.get("custom").and_then(|custom| custom.get("input"));
-                    out.extend([arguments, input].into_iter().flatten().filter_map(|text| Text::of(role, text)));
+                    let told = [arguments, input].into_iter().flatten();
+                    out.extend(told.filter_map(|text| teller.text(Part::ToolArguments, text)));
                 }
             }
-            Some("function_call") => out.extend(value.get("arguments").and_then(|arguments| Text::of(role, arguments))),
+            Some("function_call") => {
+                let arguments = value.get("arguments");
+                out.extend(arguments.and_then(|arguments| teller.text(Part::ToolArguments, arguments)));
+            }
             _ => {}
         }
     }
 }
 
 /// A string, or parts of which some are text.
-fn of_content<'j>(role: Role, content: Value<'j>, out: &mut Vec<Text<'j>>) {
+pub(super) fn of_content<'j>(teller: Teller, part: Part, content: Value<'j>, out: &mut Vec<Text<'j>>) {
     match content.kind() {
-        Kind::String => out.extend(Text::of(role, content)),
+        Kind::String => out.extend(teller.text(part, content)),
         Kind::Array => {
-            for part in content.items() {
+            for item in content.items() {
                 // Some servers take bare strings as parts.
-                out.extend(Text::of(role, part));
-                let texts = ["text", "refusal", "thinking"].into_iter().filter_map(|name| part.get(name));
-                out.extend(texts.filter_map(|text| Text::of(role, text)));
+                out.extend(teller.text(part, item));
+                let texts = [("text", part), ("refusal", part), ("thinking", Part::Reasoning)];
+                out.extend(texts.into_iter().filter_map(|(name, part)| teller.text(part, item.get(name)?)));
             }
         }
         _ => {}
@@ -99,10 +163,24 @@ fn of_content<'j>(role: Role, content: Value<'j>, out: &mut Vec<Text<'j>>) {
 }
 
 /// A string or an array of strings, as `prompt` and `input` may be; token arrays hold no text.
-pub(super) fn of_strings<'j>(value: Value<'j>, out: &mut Vec<Text<'j>>) {
+pub(super) fn of_strings<'j>(teller: Teller, part: Part, value: Value<'j>, out: &mut Vec<Text<'j>>) {
     match value.kind() {
-        Kind::String => out.extend(Text::of(Role::User, value)),
-        Kind::Array => out.extend(value.items().filter_map(|item| Text::of(Role::User, item))),
+        Kind::String => out.extend(teller.text(part, value)),
+        Kind::Array => out.extend(value.items().filter_map(|item| teller.text(part, item))),
         _ => {}
+    }
+}
+
+/// Collects what an app says of its tools, their parameters or the shape of the answer: every description, however deep it stands. They are the app's own words.
+pub(super) fn of_descriptions<'j>(part: Part, value: Value<'j>, out: &mut Vec<Text<'j>>) {
+    const APP: Teller = Teller { role: Role::System, last: false };
+    for item in value.items() {
+        of_descriptions(part, item, out);
+    }
+    for (key, member) in value.members() {
+        if key.as_str().is_some_and(|key| key.eq_ignore_ascii_case("description")) {
+            out.extend(APP.text(part, member));
+        }
+        of_descriptions(part, member, out);
     }
 }

@@ -252,6 +252,7 @@ async fn a_false_hit_takes_the_entry_and_the_pair_is_told_apart_from_then_on_in_
     let report = told(&house, "false-hit", json!({ "id": id, "text": "  How can I open\nan ACCOUNT?" })).await;
     assert_eq!((&report["remembered"], &report["removed"]["prompt"]), (&json!(true), &json!(OPEN)));
     assert_eq!(house.ask(&chat(OPEN)).await.cache(), "MISS", "the entry is gone");
+    assert_eq!(stats(&house).await["calibration"]["different"], 1, "it is a label");
     house.ask_with(&[("x-portkey-cache-namespace", "docs")], &chat(OPEN)).await;
     let judge = async |house: &House, text: &str, namespace: &str| {
         told(house, "lookup", json!({ "text": text, "namespace": namespace })).await["neighbours"][0]["fate"].clone()
@@ -264,7 +265,9 @@ async fn a_false_hit_takes_the_entry_and_the_pair_is_told_apart_from_then_on_in_
     told(&house, "purge", json!({ "all": true, "act": true })).await;
     house.stopped().await;
     let house = stored(&upstream, folder.path(), Mode::Semantic, |_| ()).await;
-    assert_eq!(stats(&house).await["cache"]["differences"], 1, "it is known before the first request");
+    let known = stats(&house).await;
+    let known = [&known["cache"]["differences"], &known["calibration"]["different"]];
+    assert_eq!(known, [1, 1], "it is known before the first request");
     house.ask(&chat(OPEN)).await;
     assert_eq!(judge(&house, "how can i open an account?", "").await, "reported-different");
 }
@@ -276,6 +279,7 @@ async fn a_false_hit_of_the_same_words_or_without_a_prompt_only_takes_the_entry(
     let id = hit(&house, &[], OPEN).await;
     let report = told(&house, "false-hit", json!({ "id": id, "text": OPEN })).await;
     assert_eq!((&report["remembered"], entries(&house).await), (&json!(false), 0));
+    assert_eq!(stats(&house).await["calibration"]["different"], 0, "the same words are no label");
     post(&house, "false-hit", &json!({ "id": id, "text": OPEN })).await.is_error(404, "unknown_entry", &[]);
     post(&house, "false-hit", &json!({ "id": id })).await.is_error(400, "invalid_request", &["text"]);
 }

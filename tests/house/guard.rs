@@ -42,13 +42,12 @@ async fn what_is_replaced_reaches_neither_the_upstream_nor_the_key_of_the_cache(
     let first = house.ask(&chat(CARD)).await;
     assert_eq!((first.cache(), first.header("x-lockgate-rules")), ("MISS", "payment-card=replace"));
     let received: serde_json::Value = serde_json::from_slice(&upstream.last().body).unwrap();
-    assert_eq!(received, chat("Charge [PAYMENT_CARD], please."));
-    // Another card makes the same request, and so does the placeholder itself.
-    for question in ["Charge 5500-0055-5555-5559, please.", "Charge [PAYMENT_CARD], please."] {
-        let answer = house.ask(&chat(question)).await;
-        assert_eq!((answer.cache(), answer.said()), ("HIT", first.said()), "{question}");
-    }
-    assert_eq!(upstream.calls(), 1);
+    assert_eq!(received, chat("Charge {{PAYMENT_CARD_1}}, please."));
+    let another = house.ask(&chat("Charge 5500-0055-5555-5559, please.")).await;
+    assert_eq!((another.cache(), another.said()), ("HIT", first.said()), "another card makes the same request");
+    let literal = house.ask(&chat("Charge {{PAYMENT_CARD_1}}, please.")).await;
+    assert_eq!(literal.cache(), "MISS", "the placeholder itself does not");
+    assert_eq!(upstream.calls(), 2);
 }
 
 #[tokio::test]
@@ -69,7 +68,7 @@ async fn every_text_that_the_model_would_read_is_guarded() {
         let answer = house.client().await.post(path).json(&body).send().await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         let received = upstream.last().text();
-        assert!(!received.contains("4111") && received.contains("[PAYMENT_CARD]"), "{path}: {received}");
+        assert!(!received.contains("4111") && received.contains("{{PAYMENT_CARD_1}}"), "{path}: {received}");
     }
 }
 
@@ -106,13 +105,13 @@ async fn a_rule_that_is_off_does_nothing() {
     assert_eq!(upstream.last().text(), chat(CARD).to_string());
 }
 
-const ZEBRA: &str = "summary: No zebras\nwhy: A test.\nstage: output\naction: ACTION\nreplace_with: '[ANIMAL]'\nmatch: {words: [zebra]}\n\
+const ZEBRA: &str = "summary: No zebras\nwhy: A test.\nstage: output\naction: ACTION\nreplace: {text: '[ANIMAL]'}\nmatch: {words: [zebra]}\n\
                      examples: {match: [A zebra.], pass: [A horse.]}\n";
 
 #[tokio::test]
 async fn a_blocked_answer_reaches_neither_the_client_nor_the_cache() {
     let upstream = Upstream::saying("That is a zebra, I think.").await;
-    let folder = rule("zebra", &ZEBRA.replace("ACTION", "block").replace("replace_with: '[ANIMAL]'\n", ""));
+    let folder = rule("zebra", &ZEBRA.replace("ACTION", "block").replace("replace: {text: '[ANIMAL]'}\n", ""));
     let house = with_rule(&upstream, &folder).await;
     for calls in 1..=2 {
         let answer = house.ask(&chat("Hi")).await;
@@ -199,4 +198,18 @@ async fn an_answer_that_is_too_long_is_blocked() {
         assert_eq!(house.ask(&chat("Hi")).await.status, status, "{said}");
         assert_eq!(house.ask(&streamed("Hi there")).await.status, status, "{said}");
     }
+}
+
+#[tokio::test]
+async fn each_caller_gets_its_own_values_back_from_the_cache() {
+    let upstream = Upstream::saying("{{PAYMENT_CARD_1}} is charged.").await;
+    let house = House::before(&upstream).await;
+    for (card, cache) in [("4111 1111 1111 1111", "MISS"), ("5500-0055-5555-5559", "HIT")] {
+        let ask = format!("Charge {card}, please.");
+        let answer = house.ask(&chat(&ask)).await;
+        assert_eq!((answer.cache(), answer.said()), (cache, format!("{card} is charged.")));
+        let answer = house.ask(&streamed(&ask)).await;
+        assert_eq!((answer.cache(), answer.told()), ("HIT", format!("{card} is charged.")));
+    }
+    assert_eq!(upstream.calls(), 1);
 }

@@ -153,3 +153,46 @@ async fn arguments_of_tool_calls_are_guarded_in_streams_too() {
     });
     assert_eq!(pieces.collect::<String>(), r#"{"animal":"[REDACTED]"}"#);
 }
+
+#[tokio::test]
+async fn callers_who_share_a_stream_each_get_their_own_values_back() {
+    let upstream = on_cue(&["Charged ", "{{PAYMENT", "_CARD_", "1}}, thanks"]).await;
+    let house = House::before(&upstream).await;
+    let [ann, bob] = ["4111 1111 1111 1111", "5500-0055-5555-5559"];
+    let mut client = house.client().await;
+    let mut leader = client.post(CHAT).json(&streamed(&format!("Charge {ann}"))).open().await;
+    assert_eq!(leader.event().await, Some(delta("Charged ")));
+    let mut client = house.client().await;
+    let mut follower = client.post(CHAT).json(&streamed(&format!("Charge {bob}"))).open().await;
+    assert_eq!(follower.event().await, Some(delta("Charged ")));
+    (0..3).for_each(|_| upstream.cue());
+    for (mut stream, card) in [(leader, ann), (follower, bob)] {
+        for expected in [delta(card), delta(""), delta(", thanks"), stop("stop"), "[DONE]".to_owned()] {
+            assert_eq!(stream.event().await, Some(expected));
+        }
+    }
+    assert_eq!(upstream.calls(), 1);
+}
+
+#[tokio::test]
+async fn what_may_be_longer_than_a_rule_can_wait_for_fails_as_it_says_and_never_silently() {
+    let folder = tempfile::tempdir().unwrap();
+    for (on_error, told, reason_told) in [("open", "A [REDACTED].", "stop"), ("closed", "A ", "content_filter")] {
+        let rule = format!(
+            "summary: Keys\nwhy: A test.\nstage: output\naction: replace\nmax_span: 16B\non_error: {on_error}\n\
+             match: {{patterns: [{{regex: 'key=[a-z]+'}}]}}\nexamples: {{match: [key=a], pass: [key]}}\n"
+        );
+        std::fs::write(folder.path().join("keys.yaml"), rule).unwrap();
+        let upstream = on_cue(&["A ", "key=aaaaaaaaaaaa", "aaaaaaaaaaaa", "."]).await;
+        let directory = folder.path().to_owned();
+        let house = House::with(&upstream, |config| config.guard.directory = Some(directory)).await;
+        (0..3).for_each(|_| upstream.cue());
+        let answer = house.ask(&streamed("Hi")).await;
+        assert_eq!((answer.told().as_str(), reason(&answer).as_str()), (told, reason_told));
+        let metrics = house.look("/metrics").await.text();
+        let counted = |line: &str| {
+            line.starts_with("lockgate_rule_failures_total{") && line.contains(on_error) && line.contains("\"span\"")
+        };
+        assert!(metrics.lines().any(counted), "{metrics}");
+    }
+}

@@ -88,8 +88,13 @@ async fn in_the_shadow_nothing_is_served_for_its_meaning_and_all_is_compared() {
         assert_eq!(house.ask(&chat(question)).await.cache(), cache);
     }
     assert_eq!(upstream.calls(), 2);
+    // The metrics of a process are those of all its tests; the labels are this house's own.
+    let is_compared = async || {
+        let counted = house.look("/metrics").await.text().contains("lockgate_shadow_hits_total{outcome=\"same\"}");
+        counted && house.look("/cache/stats").await.json()["calibration"]["same"] == 1
+    };
     patient(async {
-        while !house.look("/metrics").await.text().contains("lockgate_shadow_hits_total{outcome=\"same\"} 1") {
+        while !is_compared().await {
             tokio::task::yield_now().await;
         }
     })

@@ -9,8 +9,12 @@ use crate::{CHAT, House, Upstream, chat, client::Client, said, streamed};
 const KEY: &str = "a-client-key-of-some-length";
 
 fn with_keys(config: &mut lockgate::config::Config) {
-    let key =
-        |name: &str, key: &str| ClientKey { name: name.to_owned(), sha256: Sha256::digest(key).into(), tenant: "one".to_owned() };
+    let key = |name: &str, key: &str| ClientKey {
+        name: name.to_owned(),
+        sha256: Sha256::digest(key).into(),
+        tenant: "one".to_owned(),
+        profiles: None,
+    };
     config.access.client_keys = vec![key("app", KEY), key("batch", "another-key-of-some-length")];
 }
 

@@ -186,10 +186,15 @@ async fn the_log_tells_each_request_and_keeps_its_secrets() {
         (&"answered".into(), &"MISS".into(), &"chat".into())
     );
     let rules = answered["rules"].as_str().unwrap();
-    for rule in ["payment-card=replace", "email-address=warn", "violent-threat=warn"] {
+    for rule in ["payment-card=replace", "email-address=replace", "violent-threat=warn"] {
         assert!(rules.contains(rule), "{rules}");
     }
     assert_eq!((&of("blocked")["outcome"], &of("blocked")["rules"]), (&"blocked".into(), &"us-ssn=block".into()));
+    assert_eq!(
+        (&answered["severity"], &of("failed")["severity"]),
+        (&"high".into(), &"high".into()),
+        "the highest of the rules that matched"
+    );
     assert_eq!((&of("failed")["outcome"], &of("failed")["error"]), (&"failed".into(), &"upstream_reset".into()));
     assert_eq!((&of("refused")["error"], &of("refused")["origin"]), (&"malformed_json".into(), &"client".into()));
 }
@@ -215,7 +220,7 @@ async fn the_metrics_count_what_happened() {
         "lockgate_requests_total{endpoint=\"chat\",outcome=\"answered\",cache=\"SEMANTIC HIT\"} 1",
         "lockgate_requests_total{endpoint=\"chat\",outcome=\"answered\",cache=\"HIT\"} 1",
         "lockgate_requests_total{endpoint=\"chat\",outcome=\"blocked\",cache=\"DISABLED\"} 1",
-        "lockgate_rule_matches_total{rule=\"us-ssn\",action=\"block\"} 1",
+        "lockgate_rule_matches_total{rule=\"us-ssn\",action=\"block\",severity=\"high\"} 1",
         "lockgate_refused_total{reason=\"unknown_endpoint\"} 1",
         "lockgate_cache_entries 1",
         "lockgate_cache_vectors 1",

@@ -103,7 +103,7 @@ async fn every_mistake_of_every_rule_file_is_told_at_once() {
         "one.yaml:4:9",
         "one.yaml:5:1",
         "did you mean `block`",
-        "one.yaml:6:28",
+        "one.yaml:6:29",
         "one.yaml:6:42",
         "7 problems in ",
         "two.yaml:5:8",

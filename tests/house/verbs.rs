@@ -26,7 +26,7 @@ fn it_prints_completions_for_every_common_shell() {
         let output = output(&["completions", shell], folder.path());
         let script = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{shell}");
-        for verb in ["serve", "check", "cache", "demo", "completions"] {
+        for verb in ["serve", "check", "cache", "rules", "demo", "completions"] {
             assert!(script.contains(verb), "{shell} completes no {verb}");
         }
     }

@@ -53,6 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "guard::Stored",
             "guard::Block",
             "guard::Gate",
+            "guard::Refusal",
         ],
     ),
     ("outbound", &[]),

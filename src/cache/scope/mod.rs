@@ -75,7 +75,7 @@ pub fn question(screened: &Screened) -> Result<String, Bypass> {
     let text = question.texts.join("\n");
     let before = |tells: fn(&str) -> bool| {
         let end = question.value.span().start;
-        request.texts().iter().any(|text| text.span.end <= end && tells(&text.text))
+        request.texts().iter().any(|text| text.part.is_said() && text.span.end <= end && tells(&text.text))
     };
     if searches_the_web(request) || temporal::asks_about_now(&text) && !before(temporal::tells_now) {
         Err(Bypass::Now)
@@ -144,14 +144,12 @@ fn text_of_part(part: Value<'_>) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use bytes::Bytes;
 
     use super::*;
     use crate::{
         exchange::Exchange,
-        guard::{InputGate, Screening, Settings, rules::load},
+        guard::{Gates, Screening, Settings, rules::load},
     };
 
     /// What a scope says.
@@ -163,7 +161,7 @@ mod tests {
 
     fn scope_for(tenant: u8, endpoint: Endpoint, body: &str) -> Said {
         let settings = Settings { builtin: false, directory: None, overrides: Default::default() };
-        let gate = InputGate::new(Arc::new(load(&settings).unwrap()));
+        let gate = Gates::of(&load(&settings).unwrap()).input;
         let request = Request::decode(endpoint, Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let mut exchange = Exchange::new("t".to_owned(), Tenant([tenant; 16]));
         let Screening::Passed(screened) = gate.screen(request, &mut exchange).unwrap() else { panic!("blocked") };

@@ -73,6 +73,7 @@ pub(super) fn holds(open: impl Fn(&Settings) -> Box<dyn Store>) {
     parts_engines(&mut *open(&ROOMY));
     drops_what_has_expired(&mut *open(&ROOMY));
     remembers_differences(&mut *open(&ROOMY));
+    keeps_the_last_labels_of_each_engine_and_scoring(&mut *open(&ROOMY));
     keeps_to_its_bounds_and_favours_what_is_used(&mut *open(&Settings { max_entries: 20, ..ROOMY }));
 }
 
@@ -118,6 +119,29 @@ fn remembers_differences(store: &mut dyn Store) {
     let mut pairs = store.differences().unwrap();
     pairs.sort_unstable();
     assert_eq!(pairs, [[1; 32], [2; 32]], "clearing the entries does not make different requests the same");
+}
+
+fn keeps_the_last_labels_of_each_engine_and_scoring(store: &mut dyn Store) {
+    let label = |engine: &str, scoring, count| Change::Label {
+        engine: engine.into(),
+        scoring: [scoring; 32],
+        labels: labels(count).into(),
+    };
+    store
+        .write(&[label("rten-1", 1, 1), label("rten-1", 2, 2), label("rten-2", 1, 3), label("rten-1", 1, 4), Change::Clear])
+        .unwrap();
+    let mut kept = |engine, scoring| store.labels(engine, &[scoring; 32]).unwrap();
+    assert_eq!(kept("rten-1", 1), Some(labels(4)), "clearing the entries does not make what was seen unseen");
+    assert_eq!((kept("rten-1", 2), kept("rten-2", 1), kept("rten-2", 2)), (Some(labels(2)), Some(labels(3)), None));
+}
+
+/// So many, half of them wrong.
+pub(super) fn labels(count: u16) -> Labels {
+    let mut labels = Labels::default();
+    for n in 0..count {
+        labels.add(0.9, n % 2 == 0);
+    }
+    labels
 }
 
 fn keeps_to_its_bounds_and_favours_what_is_used(store: &mut dyn Store) {

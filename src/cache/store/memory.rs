@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::{Change, Page, Pair, Position, Record, Secret, Settings, Size, Store, StoreError, rank};
-use crate::cache::scope::Key;
+use crate::cache::{
+    scope::Key,
+    verify::{Labels, ScoringId},
+};
 
 #[derive(Debug)]
 struct Kept {
@@ -22,6 +25,7 @@ struct Kept {
 pub(in crate::cache) struct Memory {
     kept: BTreeMap<Key, Kept>,
     pairs: BTreeSet<Pair>,
+    labels: BTreeMap<(Arc<str>, ScoringId), Labels>,
     settings: Settings,
     /// From then on every write fails.
     pub(super) full: Arc<AtomicBool>,
@@ -32,7 +36,8 @@ pub(in crate::cache) struct Memory {
 impl Memory {
     pub(in crate::cache) fn new(settings: &Settings) -> Self {
         let (full, busy) = Default::default();
-        Self { kept: BTreeMap::new(), pairs: BTreeSet::new(), settings: settings.clone(), full, busy }
+        let (kept, pairs, labels) = Default::default();
+        Self { kept, pairs, labels, settings: settings.clone(), full, busy }
     }
 
     fn size(&self) -> Size {
@@ -73,6 +78,9 @@ impl Store for Memory {
                 Change::Remove(key) => drop(self.kept.remove(key)),
                 Change::Clear => self.kept.clear(),
                 Change::Differ(pair) => drop(self.pairs.insert(*pair)),
+                Change::Label { engine, scoring, labels } => {
+                    self.labels.insert((Arc::clone(engine), *scoring), (**labels).clone());
+                }
             }
         }
         while self.size().entries > self.settings.max_entries || self.size().bytes > self.settings.max_bytes {
@@ -106,6 +114,10 @@ impl Store for Memory {
 
     fn differences(&mut self) -> Result<Vec<Pair>, StoreError> {
         Ok(self.pairs.iter().copied().collect())
+    }
+
+    fn labels(&mut self, engine: &str, scoring: &ScoringId) -> Result<Option<Labels>, StoreError> {
+        Ok(self.labels.get(&(engine.into(), *scoring)).cloned())
     }
 
     fn tidy(&mut self, now: u64) -> Result<Size, StoreError> {

@@ -16,7 +16,10 @@ pub use record::Record;
 pub use sqlite::Sqlite;
 pub use writer::Writer;
 
-use super::scope::Key;
+use super::{
+    scope::Key,
+    verify::{Labels, ScoringId},
+};
 use crate::telemetry::metric;
 
 /// What is kept on disk, and where.
@@ -56,6 +59,15 @@ pub enum Change {
     Clear,
     /// Remembers that two requests are not the same.
     Differ(Pair),
+    /// Keeps the labels of an engine's scores, in place of those that were there.
+    Label {
+        /// The engine's label.
+        engine: Arc<str>,
+        /// What its scores mean.
+        scoring: ScoringId,
+        /// All of them.
+        labels: Box<Labels>,
+    },
 }
 
 /// A place among entries that are ordered by their rank, highest first.
@@ -104,6 +116,9 @@ pub trait Store: Send + fmt::Debug {
 
     /// All pairs that are not the same.
     fn differences(&mut self) -> Result<Vec<Pair>, StoreError>;
+
+    /// The labels of an engine's scores; `None` if there are none, or they are damaged.
+    fn labels(&mut self, engine: &str, scoring: &ScoringId) -> Result<Option<Labels>, StoreError>;
 
     /// Drops what has expired by `now`, in milliseconds since the Unix epoch, and gives space back. It does not take long: of thousands, some may
     /// be left for the next time.

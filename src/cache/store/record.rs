@@ -1,4 +1,4 @@
-//! An entry as it is written down: one block of bytes under its key, with a checksum.
+//! An entry, and the labels, as they are written down: one block of bytes under its key, with a checksum.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{
     entry::{About, Asked, Entry, Place, millis},
     scope::Key,
+    verify::{Labels, ScoringId},
 };
 use crate::{
     embed::{DIMENSIONS, TokenVectors},
@@ -96,20 +97,13 @@ impl Record {
                 vector: &vector,
             }),
         };
-        let mut bytes = postcard::to_extend(&written, vec![0; CHECKSUM_BYTES]).ok()?;
-        let (sum, fields) = bytes.split_at_mut(CHECKSUM_BYTES);
-        sum.copy_from_slice(&checksum(key, &self.engine, fields));
-        Some(bytes)
+        sealed(key, &self.engine, &written)
     }
 
     /// Back from [`Record::to_bytes`]; `None` if these bytes did not come from there under this key and this engine.
     pub(super) fn from_bytes(key: &[u8], engine: &str, bytes: &[u8]) -> Option<Self> {
-        let (sum, fields) = bytes.split_at_checked(CHECKSUM_BYTES)?;
         let key = key.try_into().ok()?;
-        if sum != checksum(&key, engine, fields) {
-            return None;
-        }
-        let written: Written<'_> = postcard::from_bytes(fields).ok()?;
+        let written: Written<'_> = unsealed(&key, engine, bytes)?;
         let (asked, vector) = match &written.asked {
             Some(asked) => (Some(asked.read()?), numbers(asked.vector)?),
             None => (None, Vec::new()),
@@ -141,6 +135,30 @@ impl WrittenAsked<'_> {
         let tokens = TokenVectors::from_bytes(self.tokens)?;
         Some(Asked::new(Place { partition: self.partition, id: 0 }, self.text.into(), tokens))
     }
+}
+
+/// Labels for a store; `None` never comes up.
+pub(super) fn labels_to_bytes(engine: &str, scoring: &ScoringId, labels: &Labels) -> Option<Vec<u8>> {
+    sealed(scoring, engine, labels)
+}
+
+/// Back from [`labels_to_bytes`]; `None` if these bytes did not come from there for this engine and these scores.
+pub(super) fn labels_from_bytes(engine: &str, scoring: &ScoringId, bytes: &[u8]) -> Option<Labels> {
+    unsealed(scoring, engine, bytes)
+}
+
+/// Fields behind their checksum.
+fn sealed(key: &Key, engine: &str, fields: &impl Serialize) -> Option<Vec<u8>> {
+    let mut bytes = postcard::to_extend(fields, vec![0; CHECKSUM_BYTES]).ok()?;
+    let (sum, fields) = bytes.split_at_mut(CHECKSUM_BYTES);
+    sum.copy_from_slice(&checksum(key, engine, fields));
+    Some(bytes)
+}
+
+/// Fields whose checksum is right.
+fn unsealed<'b, T: Deserialize<'b>>(key: &Key, engine: &str, bytes: &'b [u8]) -> Option<T> {
+    let (sum, fields) = bytes.split_at_checked(CHECKSUM_BYTES)?;
+    if sum == checksum(key, engine, fields) { postcard::from_bytes(fields).ok() } else { None }
 }
 
 fn checksum(key: &Key, engine: &str, fields: &[u8]) -> [u8; CHECKSUM_BYTES] {
@@ -195,6 +213,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn labels_come_back_for_their_engine_and_scores_alone() {
+        let mut labels = Labels::default();
+        for n in 0..300_u16 {
+            labels.add(0.7 + f32::from(n) / 1000.0, n % 7 > 0);
+        }
+        let bytes = labels_to_bytes("rten-1", &[1; 32], &labels).unwrap();
+        assert_eq!(labels_from_bytes("rten-1", &[1; 32], &bytes), Some(labels));
+        assert_eq!(labels_from_bytes("rten-2", &[1; 32], &bytes), None);
+        assert_eq!(labels_from_bytes("rten-1", &[2; 32], &bytes), None);
+    }
+
     proptest! {
         #[test]
         fn any_change_of_the_bytes_is_noticed(at in any::<prop::sample::Index>(), flip in 1..=255_u8, cut in any::<bool>()) {
@@ -210,6 +240,7 @@ mod tests {
             let mut bytes = checksum(&[1; 32], "e", &fields).to_vec();
             bytes.extend(fields);
             Record::from_bytes(&[1; 32], "e", &bytes);
+            labels_from_bytes("e", &[1; 32], &bytes);
         }
     }
 }

@@ -5,9 +5,13 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Statement, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, Statement, params};
 
-use super::{Change, HIT_MS, MAX_HITS, Page, Pair, Position, Record, Secret, Settings, Size, Store, StoreError, rank};
+use super::{
+    Change, HIT_MS, MAX_HITS, Page, Pair, Position, Record, Secret, Settings, Size, Store, StoreError, rank,
+    record::{labels_from_bytes, labels_to_bytes},
+};
+use crate::cache::verify::{Labels, ScoringId};
 
 mod file;
 
@@ -30,6 +34,16 @@ const SCHEMA: &str = "
     CREATE INDEX entries_by_expiry ON entries (expires);
     CREATE TABLE differences (pair BLOB NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TABLE secret (value BLOB NOT NULL) STRICT;
+";
+
+/// Came after [`SCHEMA`]. A version that does not know it passes it over, so it is no version of its own, and files from before get it when they are opened.
+const LABELS: &str = "
+    CREATE TABLE IF NOT EXISTS labels (
+        engine TEXT NOT NULL,
+        scoring BLOB NOT NULL,
+        labels BLOB NOT NULL,
+        PRIMARY KEY (engine, scoring)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Another Lockgate that stops gives the file free within this time, or not at all.
@@ -68,6 +82,7 @@ impl Sqlite {
         if is_new {
             create(&connection, &secret)?;
         }
+        connection.execute_batch(LABELS)?;
         let secret = connection.query_row("SELECT value FROM secret", [], |row| row.get(0))?;
         let mut store = Self {
             connection,
@@ -155,6 +170,12 @@ impl Store for Sqlite {
                 Change::Differ(pair) => {
                     transaction.prepare_cached("INSERT OR IGNORE INTO differences VALUES (?1)")?.execute([pair])?;
                 }
+                Change::Label { engine, scoring, labels } => {
+                    if let Some(bytes) = labels_to_bytes(engine, scoring, labels) {
+                        let keep = "INSERT OR REPLACE INTO labels VALUES (?1, ?2, ?3)";
+                        transaction.prepare_cached(keep)?.execute(params![engine, scoring, bytes])?;
+                    }
+                }
             }
         }
         transaction.commit()?;
@@ -196,6 +217,12 @@ impl Store for Sqlite {
     fn differences(&mut self) -> Result<Vec<Pair>, StoreError> {
         let mut statement = self.connection.prepare("SELECT pair FROM differences")?;
         collected(&mut statement, |row| row.get(0))
+    }
+
+    fn labels(&mut self, engine: &str, scoring: &ScoringId) -> Result<Option<Labels>, StoreError> {
+        let kept = "SELECT labels FROM labels WHERE engine = ?1 AND scoring = ?2";
+        let bytes = self.connection.query_row(kept, params![engine, scoring], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+        Ok(bytes.and_then(|bytes| labels_from_bytes(engine, scoring, &bytes)))
     }
 
     fn tidy(&mut self, now: u64) -> Result<Size, StoreError> {

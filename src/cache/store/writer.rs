@@ -15,7 +15,14 @@ use metrics::{counter, gauge};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Change, Page, Pair, Position, Record, Size, Store, StoreError, give_up};
-use crate::{cache::entry::Entry, clock, telemetry::metric};
+use crate::{
+    cache::{
+        entry::Entry,
+        verify::{Labels, ScoringId},
+    },
+    clock,
+    telemetry::metric,
+};
 
 /// Commands that wait at most, and that are written in one transaction at most.
 const QUEUE: usize = 1024;
@@ -34,6 +41,11 @@ enum Command {
         reply: oneshot::Sender<Page>,
     },
     Differences(oneshot::Sender<Vec<Pair>>),
+    Labels {
+        engine: Arc<str>,
+        scoring: ScoringId,
+        reply: oneshot::Sender<Option<Labels>>,
+    },
     /// Answered when every change before it is written.
     Written(oneshot::Sender<()>),
     Size(oneshot::Sender<Size>),
@@ -81,6 +93,12 @@ impl Writer {
         if entry.count_hit() && !self.try_send(Command::Used(Arc::clone(entry))) {
             entry.take_hits();
         }
+    }
+
+    /// Keeps the labels of the scores of the engine that embeds now. Without room in the queue they are kept with the next label.
+    pub(in crate::cache) fn keep_labels(&self, scoring: ScoringId, labels: &Labels) {
+        let (engine, labels) = (Arc::clone(&self.engine), Box::new(labels.clone()));
+        self.try_send(Command::Change(Change::Label { engine, scoring, labels }));
     }
 
     /// Writes down what was used and drops what has expired, soon.
@@ -132,6 +150,11 @@ impl Writer {
     /// All pairs that are not the same; `None` if the store is given up.
     pub async fn differences(&self) -> Option<Vec<Pair>> {
         self.ask(Command::Differences).await
+    }
+
+    /// The labels of the scores of the engine that embeds now; `None` if there are none, or the store is given up.
+    pub async fn labels(&self, scoring: ScoringId) -> Option<Labels> {
+        self.ask(|reply| Command::Labels { engine: Arc::clone(&self.engine), scoring, reply }).await?
     }
 
     /// Writes down what waits and closes the store.
@@ -200,6 +223,7 @@ impl Worker {
         match command {
             Command::Page { engine, after, most, reply } => drop(reply.send(self.store.page(engine.as_deref(), after, most)?)),
             Command::Differences(reply) => drop(reply.send(self.store.differences()?)),
+            Command::Labels { engine, scoring, reply } => drop(reply.send(self.store.labels(&engine, &scoring)?)),
             Command::Written(reply) => drop(reply.send(())),
             Command::Size(reply) => drop(reply.send(self.tidy()?)),
             Command::Tidy => drop(self.tidy()?),

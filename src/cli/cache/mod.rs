@@ -1,26 +1,14 @@
 //! `lockgate cache …`: looks into the cache of a Lockgate that runs, and takes out of it, over its admin port.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
-use crate::config::{self, Config};
-
-mod admin;
 mod text;
 mod transfer;
 
-use admin::Admin;
-
-/// What went wrong, and the next step.
-type Failure = String;
-/// What most operations end with.
-type Outcome<T> = Result<T, Failure>;
+use super::admin::{self, Admin, Outcome};
 
 /// Look into the cache of a Lockgate that runs, and take out of it.
 #[derive(Debug, clap::Args)]
@@ -127,7 +115,7 @@ struct Selectors {
 
 /// Does what the command line says.
 pub fn run(args: &Args) -> ExitCode {
-    let done = address(args).and_then(|address| {
+    let done = admin::address(args.admin, args.config.as_deref()).and_then(|address| {
         let admin = Admin::at(address)?;
         super::serve::block_on(operate(&admin, args)).unwrap_or_else(|error| Err(error.to_string()))
     });
@@ -140,35 +128,20 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-/// Where the admin port is.
-fn address(args: &Args) -> Outcome<SocketAddr> {
-    if let Some(address) = args.admin {
-        return Ok(address);
-    }
-    let loaded = |file: &Path| Config::load(file, &config::environment);
-    let config = args.config.as_deref().map_or_else(|| Config::builtin(&config::environment), loaded);
-    let address = config.map_err(|report| format!("{report}\nname the admin port with --admin"))?.console.admin;
-    if address.port() == 0 {
-        return Err("the configuration takes any free port for `server.admin`; name the one that the greeting says with --admin"
-            .to_owned());
-    }
-    Ok(address)
-}
-
 async fn operate(admin: &Admin, args: &Args) -> Outcome<String> {
     let (json, color) = (args.json, super::output_color());
     let told = |value: &Value, text: fn(&Value, bool) -> String| {
         if json { format!("{value:#}\n") } else { text(value, color) }
     };
     match &args.operation {
-        Operation::Stats => Ok(told(&admin.get("stats").await?, text::stats)),
+        Operation::Stats => Ok(told(&admin.get("cache/stats").await?, text::stats)),
         Operation::Lookup { text: words, among, endpoint } => {
             let Among { tenant, namespace, model } = among;
             let mut asked = named([("tenant", tenant), ("namespace", namespace), ("model", model), ("endpoint", endpoint)]);
             asked.insert("text".to_owned(), json!(words));
-            Ok(told(&admin.post("lookup", &asked.into()).await?, text::lookup))
+            Ok(told(&admin.post("cache/lookup", &asked.into()).await?, text::lookup))
         }
-        Operation::Show { id } => Ok(told(&admin.get(&format!("entries/{}", plain(id)?)).await?, text::show)),
+        Operation::Show { id } => Ok(told(&admin.get(&format!("cache/entries/{}", plain(id)?)).await?, text::show)),
         Operation::Purge { selectors, yes } => {
             let Selectors { id, tenant, namespace, model, older_than, text: part, all } = selectors;
             let select = named([
@@ -179,10 +152,10 @@ async fn operate(admin: &Admin, args: &Args) -> Outcome<String> {
                 ("older_than", older_than),
                 ("text", part),
             ]);
-            Ok(told(&admin.post("purge", &json!({ "select": select, "all": all, "act": yes })).await?, text::purge))
+            Ok(told(&admin.post("cache/purge", &json!({ "select": select, "all": all, "act": yes })).await?, text::purge))
         }
         Operation::FalseHit { id, text: words } => {
-            Ok(told(&admin.post("false-hit", &json!({ "id": id, "text": words })).await?, text::false_hit))
+            Ok(told(&admin.post("cache/false-hit", &json!({ "id": id, "text": words })).await?, text::false_hit))
         }
         Operation::Export { file } => transfer::export(admin, file.as_deref()).await,
         Operation::Import { file } => Ok(told(&transfer::import(admin, file).await?, text::import)),

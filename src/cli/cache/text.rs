@@ -1,10 +1,11 @@
 //! What the admin port says, for people: aligned, and in colour where the output has any.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::builder::styling::{AnsiColor, Style};
 use serde_json::Value;
+
+use crate::cli::page::{BAD, DIM, GOOD, HEAD, Page, safe};
 
 /// Characters of a prompt in a list.
 const PROMPT: usize = 60;
@@ -13,56 +14,15 @@ const ID: usize = 16;
 /// Digits of a tenant in a list.
 const TENANT: usize = 8;
 
-const HEAD: Style = Style::new().bold();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const DIM: Style = Style::new().dimmed();
-
-/// Styles, or none of them.
-struct Page {
-    text: String,
-    color: bool,
-}
-
-impl Page {
-    fn new(color: bool) -> Self {
-        Self { text: String::new(), color }
-    }
-
-    fn styled(&self, style: Style, text: &str) -> String {
-        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
-    }
-
-    fn line(&mut self, line: &str) {
-        let _infallible = writeln!(self.text, "{}", line.trim_end());
-    }
-
-    /// Rows under a head, each column as wide as its widest cell.
-    fn table<const N: usize>(&mut self, head: [&str; N], rows: &[[String; N]]) {
-        let width = |column: usize| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.chain([head[column].chars().count()]).max().unwrap_or_default()
-        };
-        let widths: [usize; N] = std::array::from_fn(width);
-        let aligned = |row: &[String; N]| {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-            cells.collect::<Vec<_>>().join("  ")
-        };
-        let head = self.styled(HEAD, aligned(&head.map(str::to_owned)).trim_end());
-        self.line(&head);
-        for row in rows {
-            self.line(&aligned(row));
-        }
-    }
-}
-
 pub(super) fn stats(value: &Value, color: bool) -> String {
-    let (mut page, cache, saved) = (Page::new(color), &value["cache"], &value["saved"]);
+    let (mut page, cache, saved, calibration) = (Page::new(color), &value["cache"], &value["saved"], &value["calibration"]);
     let facts = [
         ("entries", format!("{} in {}", number(&cache["entries"]), bytes(&cache["bytes"]))),
         ("vectors", format!("{} in {}", number(&cache["vectors"]), counted(&cache["partitions"], "scope"))),
         ("on disk", store(&cache["store"])),
-        ("threshold", format!("{:.4}", value["threshold"].as_f64().unwrap_or_default())),
+        ("threshold", threshold(calibration)),
+        ("labels", labels(calibration)),
+        ("max_error", recommended(calibration)),
         ("reported", format!("{} as different", counted(&cache["differences"], "pair"))),
         ("answered", format!("{} from the cache, {} by another's call", number(&saved["hits"]), number(&saved["followers"]))),
         ("saved", worth(saved)),
@@ -93,6 +53,41 @@ fn store(store: &Value) -> String {
     } else {
         format!("{} in {}", number(&store["entries"]), bytes(&store["bytes"]))
     }
+}
+
+/// The threshold in use, and where it comes from.
+fn threshold(calibration: &Value) -> String {
+    let (threshold, max_error) = (ratio(calibration, "threshold"), ratio(calibration, "max_error"));
+    match calibration["source"].as_str().unwrap_or_default() {
+        "estimate" => format!("{threshold:.4} for a max_error of {max_error}: an estimate until labels are enough"),
+        "labels" => {
+            let labels = ["same", "different"].into_iter().filter_map(|name| calibration[name].as_u64()).sum::<u64>();
+            format!("{threshold:.4} for a max_error of {max_error}: calibrated on {labels} labels")
+        }
+        _ => format!("{threshold:.4} as configured"),
+    }
+}
+
+/// What labels say of the threshold in use.
+fn labels(calibration: &Value) -> String {
+    let all = format!("{} same, {} different", number(&calibration["same"]), number(&calibration["different"]));
+    let percent = |share: &Value| 100.0 * share.as_f64().unwrap_or_default();
+    let (error, interval) = (percent(&calibration["error"]), &calibration["interval"]);
+    if interval.is_null() {
+        return format!("{all}, none at the threshold");
+    }
+    let served = number(&calibration["served"]);
+    let [least, most] = [percent(&interval[0]), percent(&interval[1])];
+    format!("{all}; at the threshold {error:.1} % of {served} are different ({least:.1} to {most:.1})")
+}
+
+/// The thresholds that shares of wrong answers would lead to.
+fn recommended(calibration: &Value) -> String {
+    let advice = list(&calibration["recommended"]).map(|advice| {
+        let from = if advice["source"] == "labels" { "" } else { " (estimate)" };
+        format!("{} at {:.2}{from}", ratio(advice, "max_error"), ratio(advice, "threshold"))
+    });
+    advice.collect::<Vec<_>>().join(", ")
 }
 
 fn worth(saved: &Value) -> String {
@@ -286,24 +281,11 @@ fn cut(value: &Value, most: usize) -> String {
     safe(&short) + dots
 }
 
-/// A text that cannot steer the terminal, whoever wrote it.
-fn safe(text: &str) -> String {
-    let shown = |char: char| if char.is_control() && char != '\n' { char.escape_default().to_string() } else { char.to_string() };
-    text.chars().map(shown).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let mut page = Page::new(false);
-        page.table(["A", "LONG"], &[["wide é".to_owned(), "1".to_owned()], ["x".to_owned(), "22".to_owned()]]);
-        assert_eq!(page.text, "A       LONG\nwide é  1\nx       22\n");
-    }
 
     #[test]
     fn a_prompt_cannot_steer_the_terminal() {
@@ -324,6 +306,27 @@ mod tests {
         assert!(told.contains("abababababababab  2h   m      What is it?"), "{told}");
         let done = json!({ "acted": true, "entries": 0, "bytes": 0, "examples": [] });
         assert_eq!(purge(&done, false), "Purged 0 entries, 0 B.\n");
+    }
+
+    #[test]
+    fn a_threshold_is_told_with_what_it_rests_on() {
+        let told = |calibration: Value| stats(&json!({ "calibration": calibration }), false);
+        let configured = json!({ "source": "configured", "threshold": 0.94, "same": 2, "different": 0, "served": 0 });
+        let text = told(configured);
+        assert!(text.contains("0.9400 as configured") && text.contains("2 same, 0 different, none at the threshold"), "{text}");
+        let estimate = json!({ "source": "estimate", "threshold": 0.95, "max_error": 0.02 });
+        assert!(told(estimate).contains("0.9500 for a max_error of 0.02: an estimate until labels are enough"));
+        let calibrated = json!({
+            "source": "labels", "threshold": 0.96, "max_error": 0.02, "same": 390, "different": 10, "served": 300,
+            "error": 0.01, "interval": [0.003, 0.029],
+            "recommended": [
+                { "max_error": 0.01, "threshold": 0.97, "source": "estimate" }, { "max_error": 0.02, "threshold": 0.96, "source": "labels" },
+            ],
+        });
+        let text = told(calibrated);
+        assert!(text.contains("0.9600 for a max_error of 0.02: calibrated on 400 labels"), "{text}");
+        assert!(text.contains("390 same, 10 different; at the threshold 1.0 % of 300 are different (0.3 to 2.9)"), "{text}");
+        assert!(text.contains("0.01 at 0.97 (estimate), 0.02 at 0.96\n"), "{text}");
     }
 
     #[test]

@@ -14,8 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value};
 
 use super::{
-    Outcome,
-    admin::{Admin, Refusal},
+    super::admin::{Admin, Outcome, Refusal},
     text,
 };
 
@@ -24,7 +23,7 @@ const PART: usize = 1 << 20;
 
 /// Writes all entries to a file, or to the output.
 pub(super) async fn export(admin: &Admin, file: Option<&Path>) -> Outcome<String> {
-    let stats = admin.get("stats").await?;
+    let stats = admin.get("cache/stats").await?;
     let count = |at: &str| stats.pointer(at).and_then(Value::as_u64).unwrap_or_default();
     let bar = bar(count("/cache/entries").max(count("/cache/store/entries")), "entries");
     let mut to: Box<dyn Write> = match file {

@@ -1,22 +1,68 @@
 //! One file per kind of match: how its author writes it, how it is built, and how it finds. A check never decides: what happens then is the rule's action.
 
-use std::{fmt, ops::Range};
+use std::{collections::BTreeMap, fmt, ops::Range};
 
+mod affix;
+mod case;
+mod code;
+mod contains;
+mod endpoint;
+mod fences;
+mod gibberish;
+mod json;
+mod json_keys;
 mod json_schema;
+mod language;
 mod length;
+mod listed;
+mod metadata;
+mod model;
+mod not;
+mod parameters;
 mod pattern;
+pub mod portkey;
+mod prefix;
+mod programming;
+mod remote;
+mod repetition;
+mod required;
+mod script;
 mod shape;
+mod tools;
 mod topic;
+mod urls;
 mod validate;
+mod whole;
 mod words;
 
+pub use affix::{EndsWith, StartsWith};
+pub use case::{Case, LetterCase};
+pub use code::Code;
+pub use contains::Contains;
+pub use endpoint::Endpoint;
+pub use gibberish::Gibberish;
+pub use json_keys::JsonKeys;
 pub use json_schema::JsonSchema;
+pub use language::Language;
 pub use length::Length;
+pub use listed::Listed;
+pub use metadata::{Metadata, Quantity, Wanted};
+pub use model::Model;
+pub use parameters::{Parameters, Values};
 pub use pattern::Pattern;
+pub use prefix::Prefix;
+pub use programming::ProgrammingLanguage;
+pub use remote::{Answer, Asking, Jwt, Log, Question, RemoteCheck, ValidUrls, Webhook};
+pub use repetition::{Repetition, Unit};
 pub use shape::Shape;
+pub use tools::Tools;
 pub use topic::Topic;
+pub use urls::Urls;
 pub use validate::Validator;
 pub use words::Words;
+
+pub(in crate::guard) use not::{NoFact, NoText};
+pub(in crate::guard) use whole::Whole;
 
 use super::rules::Site;
 use crate::wire::Request;
@@ -34,6 +80,31 @@ pub enum Needs<'c> {
     Nothing,
     /// At least one of these words, in any case.
     AnyOf(&'c [String]),
+    /// At least so many ASCII digits, and, unless there are none, one of these words.
+    Digits {
+        /// How many.
+        count: usize,
+        /// The words.
+        any_of: &'c [String],
+    },
+}
+
+impl<'c> Needs<'c> {
+    /// The words, one of which must be there, if there are any.
+    pub fn words(self) -> &'c [String] {
+        match self {
+            Self::Nothing => &[],
+            Self::AnyOf(words) | Self::Digits { any_of: words, .. } => words,
+        }
+    }
+
+    /// How many digits must be there.
+    pub fn digits(self) -> usize {
+        match self {
+            Self::Nothing | Self::AnyOf(_) => 0,
+            Self::Digits { count, .. } => count,
+        }
+    }
 }
 
 /// A kind of match. Sync and pure.
@@ -61,11 +132,19 @@ pub enum Reach {
     Whole,
 }
 
-/// What of a request is not text: its model, its parameters, its tools.
+/// What of a request is not text: its model, its parameters, its tools, and what was said beside it.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'r> {
     /// The request, before any rule has changed it.
     pub request: &'r Request,
+    /// What the client says of the request.
+    pub metadata: &'r BTreeMap<String, String>,
+}
+
+/// Says why a text matches, where the place of a match does not tell.
+pub trait Reason: Send + Sync + fmt::Debug {
+    /// Why this text matches, without a word of it; `None` if it does not.
+    fn reason(&self, text: &str) -> Option<String>;
 }
 
 /// A check on a request's facts. Sync and pure, like [`Check`], but it has no place in a text: its rule cannot replace.
@@ -85,6 +164,17 @@ pub(crate) mod conformance {
     //! What holds for every check.
 
     use super::*;
+    use crate::wire::Endpoint;
+
+    /// A chat request.
+    pub(crate) fn asking(body: &str) -> Request {
+        Request::decode(Endpoint::Chat, body.to_owned().into()).unwrap()
+    }
+
+    /// What is said of a request.
+    pub(crate) fn facts<'r>(request: &'r Request, metadata: &'r BTreeMap<String, String>) -> Facts<'r> {
+        Facts { request, metadata }
+    }
 
     /// A text of every kind that has tripped somebody.
     const TEXTS: [&str; 7] =
@@ -104,13 +194,10 @@ pub(crate) mod conformance {
             }
             assert_eq!(find(text), find(text), "{check:?} is not pure");
         }
-        if let Needs::AnyOf(words) = check.needs() {
-            let lower = matching.to_ascii_lowercase();
-            assert!(
-                words.iter().any(|word| lower.contains(&word.to_ascii_lowercase())),
-                "{check:?} would be skipped on its example"
-            );
-        }
+        let (words, lower) = (check.needs().words(), matching.to_ascii_lowercase());
+        let wakes = words.is_empty() || words.iter().any(|word| lower.contains(&word.to_ascii_lowercase()));
+        let digits = matching.bytes().filter(u8::is_ascii_digit).count();
+        assert!(wakes && digits >= check.needs().digits(), "{check:?} would be skipped on its example");
         if let Reach::Shape(shape) = check.reach() {
             let whole = regex::Regex::new(&format!(r"\A(?:{})", shape.expression())).unwrap();
             let fits = |span: &Range<usize>| whole.is_match(&matching[span.clone()]);

@@ -6,7 +6,7 @@ use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Kind, Needs, Reach, Shape, Validator};
+use super::{Check, Kind, Needs, Reach, Shape, Validator, required::Required};
 use crate::guard::rules::Site;
 
 /// A regular expression. Syntax of the Rust `regex` crate: linear time, no look-around, no back-references.
@@ -18,7 +18,7 @@ pub struct Pattern {
     /// A further test that the match must hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate: Option<Validator>,
-    /// Words, one of which is in every match: texts without any of them are not searched.
+    /// Words, one of which is in every match: texts without any of them are not searched. Left out, they are read off the expression.
     #[serde(default)]
     pub keywords: Vec<String>,
 }
@@ -42,15 +42,20 @@ impl Kind for Vec<Pattern> {
 struct Search {
     regex: Regex,
     validator: Option<Validator>,
-    keywords: Vec<String>,
+    required: Required,
     reach: Reach,
 }
 
 impl Search {
     fn new(regex: Regex, validator: Option<Validator>, keywords: Vec<String>) -> Self {
+        let mut required = Required::of(regex.as_str());
+        if !keywords.is_empty() {
+            // The author knows better which words are rare.
+            required.any_of = keywords;
+        }
         // What compiled as a regular expression parses as one; what should not has no shape.
         let shape = regex_syntax::parse(regex.as_str()).map(|hir| Shape::of(&hir));
-        Self { regex, validator, keywords, reach: shape.map_or(Reach::Unbounded, Reach::Shape) }
+        Self { regex, validator, required, reach: shape.map_or(Reach::Unbounded, Reach::Shape) }
     }
 }
 
@@ -95,7 +100,7 @@ impl Check for Search {
     }
 
     fn needs(&self) -> Needs<'_> {
-        if self.keywords.is_empty() { Needs::Nothing } else { Needs::AnyOf(&self.keywords) }
+        Needs::Digits { count: self.required.digits, any_of: &self.required.any_of }
     }
 
     fn reach(&self) -> Reach {

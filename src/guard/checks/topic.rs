@@ -15,7 +15,7 @@ use super::{
 };
 use crate::guard::rules::Site;
 
-/// A sentence matches when it has a `naming` word and an `asking` word, and no `except` phrase.
+/// A sentence matches when it has a `naming` word and an `asking` word, and none of the `exceptions`.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Topic {
@@ -25,7 +25,7 @@ pub struct Topic {
     pub asking: Vec<String>,
     /// Phrases that show that the sentence is not meant.
     #[serde(default)]
-    pub except: Vec<String>,
+    pub exceptions: Vec<String>,
 }
 
 impl Kind for Topic {
@@ -49,14 +49,14 @@ struct Sentences {
     words: Vec<String>,
     naming: AhoCorasick,
     asking: WordList,
-    except: WordList,
+    exceptions: WordList,
 }
 
 impl Sentences {
     fn new(topic: &Topic) -> Result<Self, BuildError> {
         let naming = AhoCorasick::builder().ascii_case_insensitive(true).build(&topic.naming)?;
-        let (asking, except) = (WordList::new(topic.asking.clone())?, WordList::new(topic.except.clone())?);
-        Ok(Self { naming, words: topic.naming.clone(), asking, except })
+        let (asking, exceptions) = (WordList::new(topic.asking.clone())?, WordList::new(topic.exceptions.clone())?);
+        Ok(Self { naming, words: topic.naming.clone(), asking, exceptions })
     }
 
     fn matches(&self, sentence: &str) -> bool {
@@ -65,7 +65,7 @@ impl Sentences {
             words.find(sentence, &mut found);
             !found.is_empty()
         };
-        whole_words(&self.naming, sentence).next().is_some() && any(&self.asking) && !any(&self.except)
+        whole_words(&self.naming, sentence).next().is_some() && any(&self.asking) && !any(&self.exceptions)
     }
 }
 
@@ -100,8 +100,11 @@ mod tests {
 
     fn dosage() -> Sentences {
         let list = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        let topic =
-            Topic { naming: list(&["ibuprofen", "aspirin"]), asking: list(&["how many", "dose"]), except: list(&["history of"]) };
+        let topic = Topic {
+            naming: list(&["ibuprofen", "aspirin"]),
+            asking: list(&["how many", "dose"]),
+            exceptions: list(&["history of"]),
+        };
         Sentences::new(&topic).unwrap()
     }
 

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind},
-    exchange::Exchange,
+    exchange::{Exchange, Tenant},
     wire::{
         Endpoint,
         halves::Halves,
@@ -86,13 +86,13 @@ enum State {
 }
 
 impl<B: Body<Data = Bytes, Error = Error> + Unpin> ClearedStream<B> {
-    /// Relays `inner` through the gate.
-    pub fn new(inner: B, gate: OutputGate, endpoint: Endpoint) -> Self {
+    /// Relays `inner` through the gate; it answers a request of this tenant.
+    pub fn new(inner: B, gate: OutputGate, endpoint: Endpoint, tenant: Tenant) -> Self {
         Self {
             inner,
             splitter: Splitter::default(),
             halves: Halves::default(),
-            window: Window::new(Judge::new(gate.clone())),
+            window: Window::new(Judge::new(gate.clone(), tenant)),
             gate,
             endpoint,
             transcript: Transcript::default(),
@@ -112,22 +112,29 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> ClearedStream<B> {
         });
         // Who is not waited for any more goes on where it is.
         let _late = tokio::time::timeout(HEAD_WAIT, begun).await;
-        exchange.note_rules(self.window.editor.notes.clone());
+        self.window.editor.note(exchange);
         self.window.editor.block.clone().filter(|_| !self.spoken)
     }
 
     /// The whole answer, judged; `None` if it has not been read to its own end.
     pub fn finish(self, exchange: &mut Exchange) -> Option<Clearing> {
         let Self { gate, endpoint, window, transcript, state, .. } = self;
-        exchange.note_rules(window.editor.notes.clone());
-        if let Some(block) = window.editor.block {
+        let judge = &window.editor;
+        judge.note(exchange);
+        if let Some(block) = judge.block.clone() {
             return Some(Clearing::Blocked(block));
         }
         let response = transcript.finish(endpoint).filter(|_| matches!(state, State::Ended))?;
-        let notes = window.editor.judge_whole(window.texts());
-        exchange.note_rules(notes.clone());
-        let complete = response.complete().then(|| Complete::new(response.usage()));
-        Some(Clearing::Passed(Cleared::new(response.json().bytes().clone(), gate.rules().id(), notes), complete))
+        let outcome = judge.judge_whole(window.texts());
+        outcome.note(exchange);
+        if let Some(block) = outcome.block {
+            // It has been told, but nobody else gets it.
+            return Some(Clearing::Blocked(block));
+        }
+        // What could not be judged is not kept: the next time it may be.
+        let judged = judge.failures.is_empty() && outcome.failures.is_empty();
+        let complete = (response.complete() && judged).then(|| Complete::new(response.usage()));
+        Some(Clearing::Passed(Cleared::new(response.json().bytes().clone(), gate.rules().id(), outcome.notes), complete))
     }
 
     /// Takes what has arrived.

@@ -100,7 +100,7 @@ mod tests {
 
     fn restoring() -> Restoring {
         let mut bindings = Bindings::default();
-        bindings.bind("NAME", "Ann \"A\" Lee");
+        let _ = bindings.bind("NAME", "Ann \"A\" Lee");
         Restoring::new(bindings)
     }
 

@@ -13,8 +13,8 @@ use super::{judge::Judge, window::Editor};
 use crate::{
     exchange::{Exchange, Tenant},
     guard::{
-        Clearing, OutputGate, Override, Settings,
-        rules::{Rule, load},
+        Clearing, Gates, OutputGate, Override, Settings,
+        rules::{Rule, load, written::Example},
     },
     wire::{
         Endpoint, Json,
@@ -42,7 +42,7 @@ fn gate(files: &[PathBuf], says: Override) -> OutputGate {
     for rule in pack(overrides.clone()).output.rules().iter().filter(judges_whole) {
         overrides.insert(rule.id().to_owned(), Override::Off);
     }
-    OutputGate::new(Arc::new(pack(overrides)))
+    Gates::of(&pack(overrides)).output
 }
 
 fn rule_files(folder: &Path) -> Vec<PathBuf> {
@@ -61,7 +61,12 @@ fn shipped() -> Vec<PathBuf> {
 /// The examples that its rules are held to.
 fn examples(gate: &OutputGate) -> Vec<String> {
     let examples = gate.rules().rules().iter().map(|rule| &rule.written().examples);
-    examples.flat_map(|examples| examples.matching.iter().chain(&examples.pass)).cloned().collect()
+    let examples = examples.flat_map(|examples| examples.matching.iter().chain(&examples.pass));
+    let text = |example: &Example| match example {
+        Example::Text(text) => Some(text.clone()),
+        Example::Call(_) => None,
+    };
+    examples.filter_map(text).collect()
 }
 
 /// What becomes of a text: what is told of it, or nothing if it is refused.
@@ -79,7 +84,7 @@ fn whole(gate: &OutputGate, text: &str) -> Option<String> {
 
 /// The same when it comes in these pieces.
 fn split<'t>(gate: &OutputGate, pieces: impl IntoIterator<Item = &'t str>) -> Option<String> {
-    let mut judge = Judge::new(gate.clone());
+    let mut judge = Judge::new(gate.clone(), Tenant([0; 16]));
     let (mut text, mut settled, mut edits) = (String::new(), 0, Vec::new());
     let mut look = |text: &str, ended: bool| {
         let edited = judge.edit(CONTENT, text, settled, ended);

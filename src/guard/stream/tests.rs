@@ -1,13 +1,13 @@
 //! Streams through the output gate, frame by frame.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     exchange::Tenant,
-    guard::{Settings, rules::load},
+    guard::{Gates, Settings, rules::load},
 };
 
 /// A body from frames that are all there.
@@ -25,8 +25,8 @@ impl Body for Frames {
 /// A stream through the gate with the rules that ship.
 fn stream(frames: Vec<Result<Bytes, Error>>) -> ClearedStream<Frames> {
     let settings = Settings { builtin: true, directory: None, overrides: Default::default() };
-    let gate = OutputGate::new(Arc::new(load(&settings).unwrap()));
-    ClearedStream::new(Frames(frames.into()), gate, Endpoint::Chat)
+    let gate = Gates::of(&load(&settings).unwrap()).output;
+    ClearedStream::new(Frames(frames.into()), gate, Endpoint::Chat, Tenant([0; 16]))
 }
 
 /// Whether what has been read is an answer that may be kept.
@@ -107,11 +107,11 @@ fn zebras(action: &str, pieces: &[&str]) -> ClearedStream<Frames> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("zebra.yaml"), ZEBRA.replace("ACTION", action)).unwrap();
     let settings = Settings { builtin: false, directory: Some(folder.path().to_owned()), overrides: Default::default() };
-    let gate = OutputGate::new(Arc::new(load(&settings).unwrap()));
+    let gate = Gates::of(&load(&settings).unwrap()).output;
     let said = |piece: &&str| chunk(&json!({ "content": piece }).to_string(), "null");
     let end = chunk("{}", "\"stop\"") + "data: [DONE]\n\n";
     let frames = pieces.iter().map(said).chain([end]).map(|frame| Ok(frame.into())).collect();
-    ClearedStream::new(Frames(frames), gate, Endpoint::Chat)
+    ClearedStream::new(Frames(frames), gate, Endpoint::Chat, Tenant([0; 16]))
 }
 
 /// What the events of a stream say, event by event, and why it ended.
@@ -198,6 +198,28 @@ fn a_character_in_two_halves_is_judged_and_told_whole() {
         stream.inner.0.push_front(Ok(chunk(half, "null").into()));
     }
     assert_eq!(told(&mut stream).0, ["A ", "😀 a ", "[REDACTED]"]);
+}
+
+#[test]
+fn arguments_stay_json_whatever_is_replaced_in_them() {
+    let rule = "summary: No numbers\nwhy: A test.\nstage: output\naction: replace\nmatch: {patterns: [{regex: '42{3}'}]}\n\
+                examples: {match: ['4222'], pass: ['422']}\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("number.yaml"), rule).unwrap();
+    let settings = Settings { builtin: false, directory: Some(folder.path().to_owned()), overrides: Default::default() };
+    let gate = Gates::of(&load(&settings).unwrap()).output;
+    let call = |arguments: &str| {
+        let delta = json!({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]});
+        Ok(Bytes::from(chunk(&delta.to_string(), "null")))
+    };
+    let end = chunk("{}", "\"stop\"") + "data: [DONE]\n\n";
+    let frames = [call("{\"a\": 1"), call("42"), call("22, \"b\": \"x4"), call("222\"}"), Ok(end.into())];
+    let mut stream = ClearedStream::new(Frames(frames.into()), gate, Endpoint::Chat, Tenant([0; 16]));
+    while poll(&mut stream).is_some() {}
+    let Some(Clearing::Passed(cleared, Some(_))) = stream.finish(&mut exchange()) else { panic!("it is not kept") };
+    let body: Value = serde_json::from_slice(cleared.body()).unwrap();
+    let arguments = &body["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"];
+    assert_eq!(arguments, r#"{"a": "[REDACTED]", "b": "x[REDACTED]"}"#);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     pin::Pin,
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
     task::{Context, Poll, Waker},
 };
 
@@ -16,7 +16,7 @@ use libfuzzer_sys::fuzz_target;
 use lockgate::{
     error::Error,
     exchange::{Exchange, Tenant},
-    guard::{ClearedStream, Clearing, OutputGate, Override, Settings, rules::load},
+    guard::{ClearedStream, Clearing, Gates, OutputGate, Override, Settings, rules::load},
     wire::{Endpoint, sse},
 };
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 /// The output rules that ship, all of which replace.
 static GATE: LazyLock<OutputGate> = LazyLock::new(|| {
     let overrides = BTreeMap::from([("violent-threat".to_owned(), Override::Replace)]);
-    OutputGate::new(Arc::new(load(&Settings { builtin: true, directory: None, overrides }).unwrap()))
+    Gates::of(&load(&Settings { builtin: true, directory: None, overrides }).unwrap()).output
 });
 
 /// Frames that are all there.
@@ -45,7 +45,7 @@ fuzz_target!(|pieces: Vec<String>| {
     };
     let deltas = pieces.iter().map(|piece| said(json!({ "content": piece }), Value::Null));
     let end = [said(json!({ "content": "" }), json!("stop")), sse::event(sse::DONE)];
-    let mut stream = ClearedStream::new(Frames(deltas.chain(end).collect()), GATE.clone(), Endpoint::Chat);
+    let mut stream = ClearedStream::new(Frames(deltas.chain(end).collect()), GATE.clone(), Endpoint::Chat, Tenant([0; 16]));
     let mut told = String::new();
     while let Poll::Ready(Some(frame)) = Pin::new(&mut stream).poll_frame(&mut Context::from_waker(Waker::noop())) {
         for data in sse::data_of(&frame.unwrap().into_data().unwrap()).iter().filter(|data| *data != sse::DONE) {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{
-    super::conformance::{ROOMY, holds, numbers, put, record},
+    super::conformance::{ROOMY, holds, labels, numbers, put, record},
     *,
 };
 
@@ -55,6 +55,26 @@ fn keeps_entries_pairs_and_secret_for_the_next_start() {
     assert_eq!(numbers(&mut store, None), [5, 4, 3, 2, 1]);
     assert_eq!(store.differences().unwrap(), [[9; 32]]);
     assert_eq!(store.secret(), SECRET, "tenants are hashed as before");
+}
+
+#[test]
+fn a_file_from_before_labels_were_kept_keeps_them_from_now_on() {
+    let folder = folder();
+    put(&mut opened(&folder), 1..=2);
+    tampered(&folder, "DROP TABLE labels");
+    let mut store = opened(&folder);
+    assert_eq!((numbers(&mut store, None), store.labels("rten-1", &[1; 32]).unwrap()), (vec![2, 1], None));
+    store.write(&[Change::Label { engine: "rten-1".into(), scoring: [1; 32], labels: labels(9).into() }]).unwrap();
+    drop(store);
+    assert_eq!(opened(&folder).labels("rten-1", &[1; 32]).unwrap(), Some(labels(9)));
+}
+
+#[test]
+fn labels_that_we_did_not_write_are_none() {
+    let folder = folder();
+    opened(&folder).write(&[Change::Label { engine: "rten-1".into(), scoring: [1; 32], labels: labels(9).into() }]).unwrap();
+    tampered(&folder, "UPDATE labels SET labels = zeroblob(76)");
+    assert_eq!(opened(&folder).labels("rten-1", &[1; 32]).unwrap(), None);
 }
 
 #[test]

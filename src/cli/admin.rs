@@ -1,6 +1,6 @@
 //! The client of the admin port.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -10,12 +10,17 @@ use http::{
 use http_body_util::Full;
 use serde_json::Value;
 
-use super::{Failure, Outcome};
 use crate::{
+    config::{self, Config},
     error::{Error, Kind},
     outbound::{Body, Client, Origin, Patience, Settings},
     wire::collect::whole,
 };
+
+/// What went wrong, and the next step.
+pub(super) type Failure = String;
+/// What most operations end with.
+pub(super) type Outcome<T> = Result<T, Failure>;
 
 /// It is on this machine.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -23,6 +28,21 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_mins(10);
 /// More than any entry with its answer.
 const MAX_ANSWER: usize = 256 << 20;
+
+/// Where the admin port is: where somebody says, or else where the configuration does.
+pub(super) fn address(named: Option<SocketAddr>, file: Option<&Path>) -> Outcome<SocketAddr> {
+    if let Some(address) = named {
+        return Ok(address);
+    }
+    let loaded = |file: &Path| Config::load(file, &config::environment);
+    let config = file.map_or_else(|| Config::builtin(&config::environment), loaded);
+    let address = config.map_err(|report| format!("{report}\nname the admin port with --admin"))?.console.admin;
+    if address.port() == 0 {
+        return Err("the configuration takes any free port for `server.admin`; name the one that the greeting says with --admin"
+            .to_owned());
+    }
+    Ok(address)
+}
 
 /// A Lockgate that runs.
 pub(super) struct Admin {
@@ -53,13 +73,13 @@ impl Admin {
 
     /// Sends lines of an export.
     pub(super) async fn import(&self, lines: Bytes) -> Result<Value, Refusal> {
-        let sent = self.send(Method::POST, "import", "application/x-ndjson", lines).await;
+        let sent = self.send(Method::POST, "cache/import", "application/x-ndjson", lines).await;
         self.told(sent.map_err(|message| Refusal { message, line: None })?).await
     }
 
     /// Opens an export, to be read as it comes.
     pub(super) async fn export(&self) -> Outcome<Body> {
-        let response = self.send(Method::GET, "export", "", Bytes::new()).await?;
+        let response = self.send(Method::GET, "cache/export", "", Bytes::new()).await?;
         if response.status().is_success() {
             return Ok(response.into_body());
         }
@@ -68,8 +88,7 @@ impl Admin {
     }
 
     async fn send(&self, method: Method, operation: &str, kind: &str, body: Bytes) -> Outcome<Response<Body>> {
-        let mut request =
-            Request::builder().method(method).uri(format!("/cache/{operation}")).header(HOST, self.address.to_string());
+        let mut request = Request::builder().method(method).uri(format!("/{operation}")).header(HOST, self.address.to_string());
         if !kind.is_empty() {
             request = request.header(CONTENT_TYPE, kind);
         }
