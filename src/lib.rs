@@ -13,6 +13,7 @@
 //!                      3 route    on a miss or a bypass: attempt the upstream, through outbound
 //!                      4 guard    output gate: Cleared answer, or a Block
 //!                      5 cache    admit, only a Cleared and Complete answer
+//!                        restore  each caller's own values back into placeholders, last of all
 //! ```
 //!
 //! [`ingress`] listens, bounds what comes in and decodes it to a [`wire::Request`] that keeps the bytes as they were sent. [`access`] says who calls.
@@ -20,7 +21,8 @@
 //! exact tier misses, the request joins the flight ([`cache::flight`]) of those who ask for the same, or leads one, which asks [`embed`] for a vector,
 //! has the nearest entries verified ([`cache::verify`]), and makes the one upstream call. [`route`] attempts the upstream over [`outbound`], the only client socket. The output gate makes the answer
 //! [`guard::Cleared`], hits included, and mints [`guard::Complete`] when the model had said all; only with both does the cache admit it, and hand it to
-//! its [`cache::store`], which keeps it across restarts. [`egress`] turns answer or
+//! its [`cache::store`], which keeps it across restarts. A stream is a [`guard::ClearedStream`], told as far as no match can reach back into it. What a caller gets is
+//! [`guard::Restored`], and there is no way from there into the cache. [`egress`] turns answer or
 //! refusal into HTTP, and [`ledger`] writes down how it ended.
 //!
 //! Around them: [`config`] reads the file and builds every room's settings, [`diagnostics`] criticises what people write, [`app`] composes the rooms,

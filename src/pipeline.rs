@@ -9,7 +9,7 @@ use crate::{
     cache::{Cache, Exact, flight::Flights},
     error::{Error, Result},
     exchange::Exchange,
-    guard::{Callouts, ClearedStream, Clearing, Rules, Screening, StreamGate, hold},
+    guard::{Callouts, ClearedStream, Clearing, Rules, Screening, hold},
     ledger::{self, Record, Savings},
     route::{AnswerBody, Router},
 };
@@ -85,7 +85,9 @@ impl Pipeline {
         let scope = match self.cache.lookup_exact(&screened, &plan, self.router.identity(), exchange) {
             Exact::Hit(stored) => {
                 return Ok(match self.callouts.clear_stored(&gates.output, stored, &screened, headers, exchange).await? {
-                    Clearing::Passed(cleared, _) => Reply::Whole(Head::json(), cleared),
+                    Clearing::Passed(cleared, _) => {
+                        Reply::restored(Head::json(), gates.output.restore(&cleared, screened.bindings(), exchange))
+                    }
                     Clearing::Blocked(block) => Reply::Blocked(block),
                 });
             }
@@ -122,13 +124,14 @@ impl Pipeline {
                 Ok(self.settle(clearing, answer.head, ticket, exchange))
             }
             AnswerBody::Arriving(body) if output.holds_streams() => {
-                let clearing = hold(body, StreamGate::new(output.clone(), endpoint), exchange).await?;
+                let clearing = hold(body, output, endpoint, exchange).await?;
                 let clearing = self.callouts.clear(output, clearing, &asked.screened, headers, exchange).await?;
                 Ok(self.settle(clearing, answer.head.as_json(), ticket, exchange))
             }
             AnswerBody::Arriving(body) => {
-                let stream = ClearedStream::new(body, StreamGate::new(output.clone(), endpoint));
-                Ok(Answered::Stream(answer.head, Box::new(stream), ticket))
+                let mut stream = Box::new(ClearedStream::new(body, output.clone(), endpoint, exchange.tenant));
+                let block = stream.begin(exchange).await;
+                Ok(block.map_or_else(|| Answered::Stream(answer.head, stream, ticket), Answered::Blocked))
             }
         }
     }

@@ -284,7 +284,7 @@ impl Cache {
         }
         let engine = self.semantic.as_ref().map_or(&[][..], |semantic| semantic.fingerprint.as_bytes());
         let scope = Scope::of(screened, exchange.tenant, &[context.as_bytes(), plan.namespace.as_bytes(), engine]);
-        match self.live(&scope.exact).filter(|_| !plan.refresh) {
+        match self.live(&scope.exact).filter(|entry| !plan.refresh && entry.stored.suits(screened)) {
             Some(entry) => Exact::Hit(self.served(&entry, CacheStatus::Hit, exchange)),
             None => Exact::Miss(scope),
         }
@@ -294,7 +294,7 @@ impl Cache {
     pub async fn lookup(&self, scope: &Scope, screened: &Screened, plan: &CachePlan, exchange: &mut Exchange) -> Lookup {
         if !plan.refresh
             && self.entries.contains_key(&scope.exact)
-            && let Some(entry) = self.live(&scope.exact)
+            && let Some(entry) = self.live(&scope.exact).filter(|entry| entry.stored.suits(screened))
         {
             return Lookup::Hit(self.served(&entry, CacheStatus::Hit, exchange), None);
         }
@@ -302,8 +302,9 @@ impl Cache {
         let mut ticket =
             Box::new(Ticket { key: scope.exact, ttl: plan.ttl, about, since: clock::now(), question: None, shadow: None });
         match self.by_meaning(scope.partition, scope::question(screened), plan, exchange).await {
-            Ok((question, candidates)) => {
+            Ok((question, mut candidates)) => {
                 ticket.question = Some(question);
+                candidates.retain(|candidate| candidate.entry.stored.suits(screened));
                 exchange.judged = candidates.first().map(Candidate::note);
                 if plan.mode == Mode::Shadow && !plan.refresh {
                     ticket.shadow = candidates.into_iter().find_map(Shadow::of);

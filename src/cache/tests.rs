@@ -206,3 +206,13 @@ async fn memory_is_bounded_and_vectors_leave_with_their_entries() {
     assert!(size.bytes <= 1 << 20 && size.entries > 10, "{size:?}");
     assert_eq!(size.vectors as u64, size.entries);
 }
+
+#[tokio::test]
+async fn an_answer_that_names_somebody_elses_placeholder_is_no_hit() {
+    let house = house(Mode::Semantic);
+    let (Lookup::Miss(ticket), _) = house.lookup(0, "alpha", &Wish::default()).await else { panic!("hit") };
+    house.admit(*ticket, "Dear {{NAME_1}}");
+    for text in ["alpha", "alphas"] {
+        assert!(matches!(house.lookup(0, text, &Wish::default()).await.0, Lookup::Miss(_)), "{text}");
+    }
+}

@@ -42,7 +42,7 @@ impl Form {
 /// The response to a request that went through the pipeline.
 pub fn respond(reply: Result<Reply>, form: &Form, exchange: &Exchange) -> Response<Body> {
     let mut response = match reply {
-        Ok(Reply::Whole(head, cleared)) => whole(head, cleared.body().clone(), form),
+        Ok(Reply::Whole(head, restored)) => whole(head, restored.body().clone(), form),
         Ok(Reply::Stream(head, stream)) => with_head(head, Body::events(stream)),
         Ok(Reply::Blocked(block)) => match refusal::answer(&block, form) {
             Some(answer) => whole(Head::json(), answer, form),

@@ -18,6 +18,7 @@ pub mod proof;
 mod redact;
 mod reload;
 mod replace;
+mod restore;
 pub mod rules;
 mod stream;
 pub mod verdict;
@@ -32,7 +33,8 @@ pub use profiles::{Profile, Profiles};
 pub use proof::{Cleared, Complete, Screened, Stored};
 pub use reload::{Reloaded, Status};
 pub use replace::{HashKey, Replacement};
-pub use stream::{Broken, ClearedStream, StreamGate, hold};
+pub use restore::{Restoration, Restored};
+pub use stream::{ClearedStream, Restoring, hold};
 pub use verdict::{Action, Block, Failure, Gate, Mode, OnError, Refusal, Severity};
 
 /// Which rules guard.

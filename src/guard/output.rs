@@ -8,12 +8,12 @@ use super::{
     proof::{Cleared, Complete, Stored},
     redact::decide,
     replace::{HashKey, StandIns},
-    rules::{Rule, RuleSet},
-    verdict::{Action, Block, Gate, Mode},
+    rules::RuleSet,
+    verdict::{Block, Gate},
 };
 use crate::{
     error::Result,
-    exchange::Exchange,
+    exchange::{Exchange, Tenant},
     wire::{
         Endpoint,
         response::{self, Response},
@@ -47,12 +47,15 @@ impl OutputGate {
         &self.rules
     }
 
-    /// Whether a stream must be held until it is whole: once told, a text can be neither refused nor replaced.
+    /// What makes the stand-ins for values in answers to a tenant.
+    pub(super) fn stand_ins(&self, tenant: Tenant) -> StandIns {
+        StandIns::new(Gate::Output, self.key, tenant)
+    }
+
+    /// Whether a stream must be held until it is whole: a rule may refuse it that cannot judge a part.
     pub fn holds_streams(&self) -> bool {
         let set = self.rules();
-        let refuses_or_replaces =
-            |(n, rule): (usize, &Arc<Rule>)| set.mode(n) == Mode::Enforce && rule.written().action != Action::Warn;
-        set.rules().iter().enumerate().any(refuses_or_replaces)
+        set.rules().iter().enumerate().any(|(n, rule)| set.acts(n) && rule.needs_whole_answer())
     }
 
     /// Reads and judges a whole answer. Vectors hold no text, and pass once they are known to be vectors.
@@ -68,8 +71,10 @@ impl OutputGate {
     pub fn clear(&self, response: &Response, exchange: &mut Exchange) -> Clearing {
         let set = self.rules();
         let texts = response.texts();
-        let mut stand_ins = StandIns::new(Gate::Output, self.key, exchange.tenant);
-        let mut outcome = decide(Gate::Output, set, &texts, &set.scan(&texts), &mut stand_ins);
+        let mut findings = set.scan(&texts);
+        // What is judged whole is judged with the caller's own values, and only for that caller.
+        findings.retain(|finding| !set.judged_restored(finding, &texts));
+        let mut outcome = decide(Gate::Output, set, &texts, &findings, &mut self.stand_ins(exchange.tenant));
         outcome.note(exchange);
         if let Some(block) = outcome.block {
             return Clearing::Blocked(block);

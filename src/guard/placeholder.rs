@@ -1,6 +1,6 @@
 //! Numbered stand-ins for a caller's own values: the model and the cache see `{{EMAIL_ADDRESS_1}}`, the caller gets the value back.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, sync::LazyLock};
+use std::{borrow::Cow, collections::BTreeMap, fmt, ops::Range, sync::LazyLock};
 
 use indexmap::IndexSet;
 use regex::Regex;
@@ -13,7 +13,9 @@ pub const MAX_LABEL_BYTES: usize = 40;
 pub const MAX_PLACEHOLDER_BYTES: usize = MAX_LABEL_BYTES + 15;
 
 /// What has the shape of a placeholder.
-static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\{\{[A-Z][A-Z0-9_]{0,39}_[0-9]{1,10}\}\}").ok());
+pub(super) const SHAPE: &str = r"\{\{[A-Z][A-Z0-9_]{0,39}_[0-9]{1,10}\}\}";
+
+static SEARCH: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHAPE).ok());
 
 /// The values of one request, each with what stands for it. Numbered over the whole request; the same value has the same stand-in.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -72,9 +74,7 @@ impl Bindings {
     pub fn restore_with<'t>(&self, text: &'t str, spell: impl Fn(&str) -> Cow<'_, str>) -> Cow<'t, str> {
         let mut out = String::new();
         let mut at = 0;
-        for span in placeholders(text) {
-            let bound = self.bound(&text[span.clone()]).filter(|bound| bound.restored);
-            let Some(Bound { value, .. }) = bound else { continue };
+        for (span, value) in self.values(text) {
             out.push_str(&text[at..span.start]);
             out.push_str(&spell(value));
             at = span.end;
@@ -84,6 +84,12 @@ impl Bindings {
         }
         out.push_str(&text[at..]);
         Cow::Owned(out)
+    }
+
+    /// Where a text names stand-ins whose values come back, each with its value.
+    pub fn values(&self, text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+        let value = |span: &Range<usize>| self.bound(&text[span.clone()]).filter(|bound| bound.restored);
+        placeholders(text).filter_map(move |span| value(&span).map(|bound| (span, bound.value.as_str())))
     }
 
     /// Whether a text names a stand-in that is not bound here: it was made for somebody else.
@@ -100,8 +106,8 @@ impl Bindings {
 }
 
 /// Where a text has something of a placeholder's shape.
-pub fn placeholders(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
-    SHAPE.iter().flat_map(move |shape| shape.find_iter(text)).map(|found| found.range())
+pub fn placeholders(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    SEARCH.iter().flat_map(move |shape| shape.find_iter(text)).map(|found| found.range())
 }
 
 #[cfg(test)]

@@ -110,6 +110,11 @@ impl Stored {
         &self.body
     }
 
+    /// Whether it names no placeholder but those of this request: any other was made for somebody else.
+    pub fn suits(&self, screened: &Screened) -> bool {
+        std::str::from_utf8(&self.body).is_ok_and(|body| !screened.bindings.lacks_one_of(body))
+    }
+
     /// What identifies the rule set that it was cleared under.
     pub fn rules(&self) -> [u8; 16] {
         self.rules.0

@@ -9,7 +9,7 @@ pub use crate::{
     route::{Arriving, Head, Passage, Unread},
 };
 use crate::{
-    guard::{Block, Cleared},
+    guard::{Block, Restoration, Restored},
     wire::Request,
 };
 
@@ -31,10 +31,20 @@ pub struct Call {
 /// What goes back.
 #[derive(Debug)]
 pub enum Reply {
-    /// A whole answer.
-    Whole(Head, Cleared),
+    /// A whole answer, with the caller's own values.
+    Whole(Head, Restored),
     /// Events as they arrive.
     Stream(Head, Box<Stream>),
     /// A rule said no.
     Blocked(Block),
+}
+
+impl Reply {
+    /// The reply that a whole answer is to one caller.
+    pub(super) fn restored(head: Head, restoration: Restoration) -> Self {
+        match restoration {
+            Restoration::Passed(restored) => Self::Whole(head, restored),
+            Restoration::Blocked(block) => Self::Blocked(block),
+        }
+    }
 }

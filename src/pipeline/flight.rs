@@ -15,7 +15,7 @@ use http::header::SET_COOKIE;
 use super::{
     Pipeline, Reply,
     stream::Stream,
-    tape::{End, Reader, Recorder, Tape},
+    tape::{End, Reader, Recorder, Tape, Whole},
 };
 use crate::{
     cache::{
@@ -26,7 +26,7 @@ use crate::{
     clock,
     error::{Error, Kind, Result},
     exchange::{Cost, Exchange},
-    guard::{Block, Cleared, ClearedStream, Clearing, Complete, Gates, Screened, Stored, rules::RuleSetId},
+    guard::{Bindings, Block, Cleared, ClearedStream, Clearing, Complete, Gates, OutputGate, Screened, Stored, rules::RuleSetId},
     ledger::Record,
     route::{Arriving, Head, Passage},
 };
@@ -118,7 +118,8 @@ impl Pipeline {
                 self.flights.join(key, |flight| fly(Arc::clone(self), Arc::clone(&asked), exchange.shared(), flight));
             let follower = waiting.role == Role::Follower;
             let landing = waiting.landed().await;
-            let passenger = Passenger { waiting, follower, form: Form::of(&asked.screened) };
+            let (output, bindings) = (&asked.gates.output, asked.screened.bindings());
+            let passenger = Passenger { waiting, follower, form: Form::of(&asked.screened), output, bindings };
             let reply = match landing {
                 Some(landing) => passenger.take(landing, exchange, record).await,
                 None => Err(Error::new(Kind::Internal, "The shared call was given up because of a bug. Try again.")),
@@ -211,13 +212,15 @@ async fn tell(
         Some(Clearing::Passed(cleared, complete)) => {
             note_cost(complete.as_ref(), &mut exchange);
             pipeline.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
-            Some(cleared)
+            Some(Whole::Cleared(cleared))
         }
-        Some(Clearing::Blocked(_)) | None => None,
+        Some(Clearing::Blocked(block)) => Some(Whole::Blocked(block)),
+        None => None,
     };
     // Who has heard the end and asks again finds the answer in the cache, or makes a new call.
     flight.leave();
-    recorder.end(End { result, rules: exchange.rules, cost: exchange.cost, whole });
+    let Exchange { rules, failures, cost, .. } = exchange;
+    recorder.end(End { result, rules, failures, cost, whole });
 }
 
 /// Has a stream that was told judged by whoever must see it whole: too late to refuse it, and in time to say so and to keep it out of the cache.
@@ -249,25 +252,34 @@ fn failed(reply: &Result<Option<Reply>>) -> bool {
 }
 
 /// One who waits, when the flight has landed.
-struct Passenger {
+struct Passenger<'a> {
     waiting: Waiting,
     follower: bool,
     form: Form,
+    output: &'a OutputGate,
+    /// Its own, whoever else shares the flight.
+    bindings: &'a Bindings,
 }
 
-impl Passenger {
+impl Passenger<'_> {
     /// This one's part of a landing; `None` if it is a stream whose beginning is gone.
     async fn take(self, landing: Landing, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Option<Reply>> {
         exchange.land(landing.exchange, self.follower);
         let mut reply = match landing.outcome? {
-            Outcome::Whole(head, cleared) => Reply::Whole(head, cleared),
+            Outcome::Whole(head, cleared) => Reply::restored(head, self.output.restore(&cleared, self.bindings, exchange)),
             Outcome::Blocked(block) => Reply::Blocked(block),
             Outcome::Stream(head, tape, form) => {
                 let Some(reader) = tape.join() else { return Ok(None) };
                 if form == self.form {
-                    Reply::Stream(head, Box::new(Stream::new(reader, self.waiting, record.take(), exchange.clone())))
+                    let stream = Stream::new(reader, self.waiting, self.bindings, record.take(), exchange.clone());
+                    Reply::Stream(head, Box::new(stream))
                 } else {
-                    Reply::Whole(head.as_json(), whole(reader, exchange).await?)
+                    match whole(reader, exchange).await? {
+                        Whole::Cleared(cleared) => {
+                            Reply::restored(head.as_json(), self.output.restore(&cleared, self.bindings, exchange))
+                        }
+                        Whole::Blocked(block) => Reply::Blocked(block),
+                    }
                 }
             }
         };
@@ -280,9 +292,10 @@ impl Passenger {
 }
 
 /// The whole of a stream, for a client that cannot be told it as it comes.
-async fn whole(reader: Reader, exchange: &mut Exchange) -> Result<Cleared> {
-    let End { rules, cost, whole, .. } = reader.ended().await?;
+async fn whole(reader: Reader, exchange: &mut Exchange) -> Result<Whole> {
+    let End { rules, failures, cost, whole, .. } = reader.ended().await?;
     exchange.note_rules(rules);
+    exchange.note_failures(failures);
     exchange.cost = cost;
     whole.ok_or_else(|| Error::new(Kind::UpstreamReset, "The upstream's stream ended early. Try again, or ask the provider."))
 }

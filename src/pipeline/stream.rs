@@ -10,11 +10,12 @@ use http_body::{Body, Frame};
 
 use super::{
     flight::Waiting,
-    tape::{End, Reader},
+    tape::{End, Reader, Whole},
 };
 use crate::{
     error::{Error, Result},
     exchange::{Ending, Exchange},
+    guard::{Bindings, Restoring},
     ledger::Record,
 };
 
@@ -25,21 +26,52 @@ pub struct Stream {
     /// The flight goes on as long as this is there.
     _waiting: Waiting,
     open: Option<(Option<Record>, Exchange)>,
+    /// Gives this client its own values back, if it has any.
+    restoring: Option<Box<Restoring>>,
+    /// The end, while what was held back before it is told.
+    end: Option<Result<()>>,
 }
 
 impl Stream {
-    pub(super) fn new(reader: Reader, waiting: Waiting, record: Option<Record>, exchange: Exchange) -> Self {
-        Self { reader, _waiting: waiting, open: Some((record, exchange)) }
+    pub(super) fn new(reader: Reader, waiting: Waiting, bindings: &Bindings, record: Option<Record>, exchange: Exchange) -> Self {
+        let restoring = (!bindings.is_empty()).then(|| Box::new(Restoring::new(bindings.clone())));
+        Self { reader, _waiting: waiting, open: Some((record, exchange)), restoring, end: None }
+    }
+
+    /// The next events for this client, or the end, with the last of what was held back before it.
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        loop {
+            if let Some(end) = self.end.take() {
+                return Poll::Ready(end.err().map(Err));
+            }
+            let arrived = ready!(self.reader.poll_events(cx));
+            let Some(restoring) = &mut self.restoring else { return Poll::Ready(arrived) };
+            let events = match arrived {
+                Some(Ok(events)) => restoring.events(&events),
+                over => {
+                    self.end = Some(over.map_or(Ok(()), |arrived| arrived.map(drop)));
+                    restoring.finish()
+                }
+            };
+            if !events.is_empty() {
+                return Poll::Ready(Some(Ok(events)));
+            }
+        }
     }
 
     fn close(&mut self, ending: Ending) {
         let Some((record, mut exchange)) = self.open.take() else { return };
-        if let Some(End { rules, cost, .. }) = self.reader.end() {
+        let mut cut = false;
+        if let Some(End { rules, failures, cost, whole, .. }) = self.reader.end() {
             exchange.note_rules(rules);
+            exchange.note_failures(failures);
             exchange.cost = cost;
+            cut = ending == Ending::Finished && matches!(whole, Some(Whole::Blocked(_)));
         }
-        if let Some(record) = record {
-            record.ended(&exchange, ending);
+        match record {
+            Some(record) if cut => record.blocked(&exchange),
+            Some(record) => record.ended(&exchange, ending),
+            None => {}
         }
     }
 }
@@ -49,13 +81,13 @@ impl Body for Stream {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
-        let frame = ready!(Pin::new(&mut self.reader).poll_frame(cx));
-        match &frame {
+        let events = ready!(self.poll_events(cx));
+        match &events {
             Some(Ok(_)) => {}
             Some(Err(error)) => self.close(Ending::Failed(error.kind())),
             None => self.close(Ending::Finished),
         }
-        Poll::Ready(frame)
+        Poll::Ready(events.map(|events| events.map(Frame::data)))
     }
 }
 

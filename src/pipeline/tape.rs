@@ -18,8 +18,8 @@ use http_body_util::BodyExt as _;
 
 use crate::{
     error::{Error, Kind, Result},
-    exchange::{Cost, RuleNote},
-    guard::{Cleared, ClearedStream},
+    exchange::{Cost, RuleFailure, RuleNote},
+    guard::{Block, Cleared, ClearedStream},
 };
 
 /// Events kept for readers to come. An answer of some thousand tokens fits.
@@ -72,10 +72,21 @@ pub(super) struct End {
     pub(super) result: Result<()>,
     /// What the rules found in the whole.
     pub(super) rules: Vec<RuleNote>,
+    /// Which rules could not judge it.
+    pub(super) failures: Vec<RuleFailure>,
     /// What the whole took, where it is known.
     pub(super) cost: Option<Cost>,
-    /// The whole answer, where there is one.
-    pub(super) whole: Option<Cleared>,
+    /// What it came to, where it came to its own end or was cut by a rule.
+    pub(super) whole: Option<Whole>,
+}
+
+/// What a tape came to.
+#[derive(Debug, Clone)]
+pub(super) enum Whole {
+    /// An answer.
+    Cleared(Cleared),
+    /// A rule has cut it.
+    Blocked(Block),
 }
 
 /// One who reads. Dropped, it stops.
@@ -155,7 +166,7 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         let error = Error::new(Kind::Internal, "The stream was given up before its end. Try again.");
-        self.set(End { result: Err(error), rules: Vec::new(), cost: None, whole: None });
+        self.set(End { result: Err(error), rules: Vec::new(), failures: Vec::new(), cost: None, whole: None });
     }
 }
 
@@ -225,6 +236,18 @@ impl Reader {
         self.tape.lock().end.clone()
     }
 
+    /// The next whole events.
+    pub(super) fn poll_events(&self, cx: &Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let (polled, recorder) = {
+            let mut state = self.tape.lock();
+            let polled = state.read(self.seat, cx);
+            let near = state.near();
+            (polled, state.recorder.take_if(|_| near))
+        };
+        recorder.into_iter().for_each(Waker::wake);
+        polled
+    }
+
     /// Lets the tape run to its end.
     pub(super) async fn ended(mut self) -> Result<End> {
         while let Some(frame) = self.frame().await {
@@ -240,14 +263,7 @@ impl Body for Reader {
     type Error = Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
-        let (polled, recorder) = {
-            let mut state = self.tape.lock();
-            let polled = state.read(self.seat, cx);
-            let near = state.near();
-            (polled, state.recorder.take_if(|_| near))
-        };
-        recorder.into_iter().for_each(Waker::wake);
-        polled.map(|frame| frame.map(|frame| frame.map(Frame::data)))
+        self.poll_events(cx).map(|events| events.map(|events| events.map(Frame::data)))
     }
 }
 
@@ -280,7 +296,7 @@ mod tests {
     }
 
     fn finished() -> End {
-        End { result: Ok(()), rules: Vec::new(), cost: None, whole: None }
+        End { result: Ok(()), rules: Vec::new(), failures: Vec::new(), cost: None, whole: None }
     }
 
     #[derive(Default)]

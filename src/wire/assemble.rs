@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::replay::ON_EVERY_CHUNK;
 
 /// Fields of a delta that name something; a provider that repeats them does not mean to append.
 const NAMING: [&str; 5] = ["role", "type", "id", "name", "format"];
@@ -60,6 +62,20 @@ impl Assembler {
     /// Whether every choice has said why it stopped.
     pub fn finished(&self) -> bool {
         !self.choices.is_empty() && self.choices.values().all(|choice| text_of(choice, "finish_reason").is_some())
+    }
+
+    /// The chunk that ends the stream here, for this reason.
+    pub fn last_chunk(&self, reason: &str) -> Value {
+        let head = self.head.iter().filter(|(key, _)| ON_EVERY_CHUNK.contains(&key.as_str()));
+        let mut chunk: Map<_, _> = head.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let ended = |(index, choice): (&u64, &Map<String, Value>)| {
+            let says = if choice.contains_key("text") { ("text", json!("")) } else { ("delta", json!({})) };
+            json!({ "index": index, says.0: says.1, "finish_reason": reason })
+        };
+        let choices: Vec<_> = self.choices.iter().map(ended).collect();
+        let nothing_told = || json!([{ "index": 0, "delta": {}, "finish_reason": reason }]);
+        chunk.insert("choices".to_owned(), if choices.is_empty() { nothing_told() } else { choices.into() });
+        Value::Object(chunk)
     }
 
     /// The whole answer.
@@ -167,7 +183,6 @@ fn drop_indexes(calls: &mut Value) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 
@@ -192,6 +207,16 @@ mod tests {
                     {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}]},
                 "finish_reason": "tool_calls"}], "usage": {"total_tokens": 3}})
         );
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_ends_in_the_shape_of_its_chunks() {
+        let mut assembler = Assembler::default();
+        assert_eq!(assembler.last_chunk("x"), json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "x"}]}));
+        assembler.push(json!({"id": "1", "object": "chat.completion.chunk", "prompt_filter_results": [], "choices": [
+            {"index": 0, "delta": {"content": "a"}}, {"index": 1, "text": "b"}]}));
+        let choices = json!([{"index": 0, "delta": {}, "finish_reason": "x"}, {"index": 1, "text": "", "finish_reason": "x"}]);
+        assert_eq!(assembler.last_chunk("x"), json!({"id": "1", "object": "chat.completion.chunk", "choices": choices}));
     }
 
     /// The first choice's message of these deltas.

@@ -2,8 +2,10 @@
 
 pub mod address;
 pub mod assemble;
+pub mod channel;
 pub mod collect;
 pub mod encoding;
+pub mod halves;
 pub mod json;
 pub mod replay;
 pub mod request;

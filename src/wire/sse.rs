@@ -119,6 +119,23 @@ pub fn event(data: &[u8]) -> Bytes {
     out.freeze()
 }
 
+/// The same event with other data; its comments and other fields stay.
+pub fn with_data(event: &[u8], data: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(event.len() + data.len());
+    let others = lines(event).filter(|line| !line.is_empty() && !line.starts_with(b"data:"));
+    for line in others {
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\n");
+    }
+    for line in lines(data) {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\n");
+    }
+    out.extend_from_slice(b"\n");
+    out.freeze()
+}
+
 /// Appends one event with this data, which has no line breaks.
 pub fn push_event(out: &mut BytesMut, data: &[u8]) {
     out.extend_from_slice(b"data: ");
@@ -148,6 +165,12 @@ mod tests {
         assert_eq!(splitter.push(Bytes::from_static(b"data: a\n")).unwrap(), "");
         assert_eq!(splitter.push(Bytes::from_static(b"\ndata: b")).unwrap(), "data: a\n\n");
         assert_eq!(splitter.finish(), "data: b");
+    }
+
+    #[test]
+    fn other_data_leaves_the_rest_of_an_event_as_it_is() {
+        assert_eq!(with_data(b": c\r\nid: 1\r\ndata: a\r\ndata: b\r\n\r\n", b"{\n}"), ": c\nid: 1\ndata: {\ndata: }\n\n");
+        assert_eq!(with_data(b"data: a", b"b"), "data: b\n\n");
     }
 
     #[test]

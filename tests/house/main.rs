@@ -30,6 +30,7 @@ mod flights;
 mod gates;
 mod guard;
 mod guard_meaning;
+mod guarded_streams;
 mod headers;
 mod labels;
 mod meaning;

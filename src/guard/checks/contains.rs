@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Check, Kind, Needs, Reach,
+    Check, Kind, Needs, Reach, Shape,
     whole::{Judges, Whole},
 };
 use crate::guard::rules::Site;
@@ -72,7 +72,8 @@ impl Check for AnyOf {
     }
 
     fn reach(&self) -> Reach {
-        Reach::Bytes(self.parts.iter().map(String::len).max().unwrap_or(0))
+        let longest = self.parts.iter().map(String::len).max().unwrap_or(0);
+        Shape::of_words(self.parts.iter().map(String::as_str)).map_or(Reach::Bytes(longest), Reach::Shape)
     }
 }
 

@@ -32,6 +32,7 @@ mod remote;
 mod repetition;
 mod required;
 mod script;
+mod shape;
 mod similar;
 mod token;
 mod tools;
@@ -64,6 +65,7 @@ pub use prefix::Prefix;
 pub use programming::ProgrammingLanguage;
 pub use remote::{Answer, Asking, Jwt, Log, Question, RemoteCheck, ValidUrls, Webhook};
 pub use repetition::{Repetition, Unit};
+pub use shape::Shape;
 pub use tools::Tools;
 pub use topic::Topic;
 pub use urls::Urls;
@@ -129,11 +131,13 @@ pub trait Check: Send + Sync + fmt::Debug {
 }
 
 /// How much of a text a check must have before it to judge a part: what a stream holds back for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// No match is longer than this, in bytes.
+    /// Every match has this shape, so that nothing is held back until one may have begun.
+    Shape(Shape),
+    /// No match is longer than this, in bytes, and nothing tells that one has begun.
     Bytes(usize),
-    /// A match can be of any length: the rule's own bound says how much is held back for it.
+    /// A match can be of any length, and nothing tells that one has begun: the rule's own bound says how much is held back for it.
     Unbounded,
     /// A part says nothing of the whole: such a check waits for the end of a stream.
     Whole,
@@ -240,6 +244,13 @@ pub(crate) mod conformance {
         let wakes = words.is_empty() || words.iter().any(|word| lower.contains(&word.to_ascii_lowercase()));
         let digits = matching.bytes().filter(u8::is_ascii_digit).count();
         assert!(wakes && digits >= check.needs().digits(), "{check:?} would be skipped on its example");
+        if let Reach::Shape(shape) = check.reach() {
+            let whole = regex::Regex::new(&format!(r"\A(?:{})", shape.expression())).unwrap();
+            let fits = |span: &Range<usize>| whole.is_match(&matching[span.clone()]);
+            assert!(found.iter().all(fits), "{check:?} finds what has not its shape");
+            let longest = shape.longest().unwrap_or(usize::MAX);
+            assert!(found.iter().all(|span| span.len() <= longest), "{check:?} finds more than it holds back");
+        }
         let mut kept = vec![0..1];
         check.find(matching, &mut kept);
         assert_eq!(kept[0], 0..1, "{check:?} removes what others found");

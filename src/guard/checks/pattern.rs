@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Check, Context, Kind, Needs, Reach, Validator,
+    Check, Context, Kind, Needs, Reach, Shape, Validator,
     context::Nearby,
     required::Required,
     token::{begins_token, ends_token},
@@ -111,10 +111,10 @@ impl Search {
         if let Some(words) = rarer.into_iter().find(|words| !words.is_empty()) {
             required.any_of = words.to_vec();
         }
-        // What compiled as a regular expression parses as one; what should not is held back whole.
-        let longest = regex_syntax::parse(regex.as_str()).ok().and_then(|hir| hir.properties().maximum_len());
+        // What compiled as a regular expression parses as one; what should not has no shape.
         let beside = nearby.as_ref().map_or(0, Nearby::reach);
-        let reach = longest.map_or(Reach::Unbounded, |longest| Reach::Bytes(longest + beside));
+        let shape = regex_syntax::parse(regex.as_str()).map(|hir| Shape::of(&hir).beside(beside));
+        let reach = shape.map_or(Reach::Unbounded, Reach::Shape);
         Ok(Self { regex, group, validator: validate, entropy, nearby, required, reach })
     }
 }
@@ -178,7 +178,7 @@ impl Check for Search {
     }
 
     fn reach(&self) -> Reach {
-        self.reach
+        self.reach.clone()
     }
 }
 

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Check, Embedding, Kind, Needs, Reach,
+    Check, Embedding, Kind, Needs, Reach, Shape,
     similar::{Similar, Wanted},
     words::{WordList, whole_words},
 };
@@ -138,7 +138,8 @@ impl Check for Sentences {
     }
 
     fn reach(&self) -> Reach {
-        Reach::Unbounded
+        // What ends a sentence is the character behind it, which every shape waits for.
+        regex_syntax::parse(r"[^.?!\n]+").map_or(Reach::Unbounded, |sentence| Reach::Shape(Shape::of(&sentence)))
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::{
-    Check, Kind, Needs, Reach,
+    Check, Kind, Needs, Reach, Shape,
     whole::{Judges, Whole},
 };
 use crate::guard::rules::Site;
@@ -141,7 +141,9 @@ impl Check for Links {
     }
 
     fn reach(&self) -> Reach {
-        Reach::Unbounded
+        // A link ends with a blank, if not before, and what is before it says whether a scheme is one.
+        let link = regex_syntax::parse(r"(?i)[a-z][a-z0-9+.-]*:\S*");
+        link.map_or(Reach::Unbounded, |link| Reach::Shape(Shape::of(&link)))
     }
 }
 

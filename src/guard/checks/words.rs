@@ -7,7 +7,7 @@ use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Kind, Needs, Reach};
+use super::{Check, Kind, Needs, Reach, Shape};
 use crate::guard::rules::Site;
 
 /// Words and phrases, found whole and in any case.
@@ -81,8 +81,8 @@ impl Check for WordList {
     }
 
     fn reach(&self) -> Reach {
-        // A word is whole if none of its letters go on: one more character on either side tells.
-        Reach::Bytes(self.words.iter().map(String::len).max().unwrap_or(0))
+        let longest = self.words.iter().map(String::len).max().unwrap_or(0);
+        Shape::of_words(self.words.iter().map(String::as_str)).map_or(Reach::Bytes(longest), Reach::Shape)
     }
 }
 

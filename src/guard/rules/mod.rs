@@ -2,6 +2,7 @@
 
 mod compile;
 mod expression;
+mod horizon;
 #[cfg(test)]
 mod kinds;
 mod pack;
@@ -12,6 +13,7 @@ pub mod written;
 
 pub(in crate::guard) use compile::{Opened, open, unproven, variant};
 pub use compile::{compile, is_id};
+pub use horizon::{Horizon, Settled};
 pub use pack::{Known, Pack, assemble, files, load};
 pub(in crate::guard) use pack::{RuleFile, Sources, effective, gather, gather_at};
 pub(in crate::guard) use set::Remote;

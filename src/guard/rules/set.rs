@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     ops::Range,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -14,6 +14,7 @@ use aho_corasick::BuildError;
 use regex::Regex;
 
 use super::{
+    horizon::Horizon,
     scanner::Scanner,
     site::Checks,
     written::{Example, LookAt, Messages, RoleName, Written},
@@ -23,6 +24,7 @@ use crate::{
     exchange::{RuleFailure, RuleNote},
     guard::{
         checks::{Embedding, Facts, Reach, RemoteCheck, VectorCheck},
+        placeholder::placeholders,
         replace::Replacement,
         verdict::{Action, Block, Failure, Gate, Mode, OnError, Refusal},
     },
@@ -218,6 +220,8 @@ pub struct RuleSet {
     /// For each rule that was compiled, its place among those that are active.
     places: Vec<Option<usize>>,
     restores: bool,
+    /// Made for the first stream; the same for all copies.
+    horizon: Arc<OnceLock<Horizon>>,
 }
 
 impl RuleSet {
@@ -252,7 +256,7 @@ impl RuleSet {
         let restores = rules.iter().zip(&modes).any(restores);
         let mut bytes = [0; 16];
         id.finalize_xof().fill(&mut bytes);
-        Self { id: RuleSetId(bytes), scanner: Arc::clone(scanner), rules, modes, places, restores }
+        Self { id: RuleSetId(bytes), scanner: Arc::clone(scanner), rules, modes, places, restores, horizon: Arc::default() }
     }
 
     /// Identifies this set.
@@ -273,6 +277,22 @@ impl RuleSet {
     /// Whether what a rule says is done.
     pub fn mode(&self, rule: usize) -> Mode {
         self.modes[rule]
+    }
+
+    /// What the rules want held back of a stream.
+    pub fn horizon(&self) -> &Horizon {
+        self.horizon.get_or_init(|| Horizon::of(self))
+    }
+
+    /// Whether a rule wants more of an answer than to say that it matched.
+    pub fn acts(&self, rule: usize) -> bool {
+        self.modes[rule] == Mode::Enforce && self.rules[rule].action_on(Role::Assistant) != Action::Warn
+    }
+
+    /// Whether a finding is about the whole of a text that names placeholders: it is another text to each caller.
+    pub fn judged_restored(&self, finding: &Finding, texts: &[Text<'_>]) -> bool {
+        let names = |place: &Place| placeholders(&texts[place.text].text).next().is_some();
+        self.rules[finding.rule].needs_whole_answer() && finding.place.as_ref().is_some_and(names)
     }
 
     /// Whether some rule gives callers their own values back.

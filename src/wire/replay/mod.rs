@@ -17,7 +17,7 @@ use super::sse;
 const BLOCK_BYTES: usize = 16 << 10;
 
 /// What each chunk says of the answer that it belongs to. Other fields beside the choices are told once.
-const ON_EVERY_CHUNK: [&str; 6] = ["id", "object", "created", "model", "service_tier", "system_fingerprint"];
+pub(super) const ON_EVERY_CHUNK: [&str; 6] = ["id", "object", "created", "model", "service_tier", "system_fingerprint"];
 
 /// Fields of a message that are told in pieces, in this order: a model reasons before it answers.
 const TOLD_IN_PIECES: [&str; 4] = ["reasoning_content", "reasoning", "refusal", "content"];
