@@ -1,7 +1,7 @@
 //! However a text is split into events, the rules say the same of it: every example of every rule that ships, as if it were an answer.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -35,12 +35,15 @@ fn gate(files: &[PathBuf], says: Override) -> OutputGate {
     for file in files {
         let text = fs::read_to_string(file).unwrap().replace("stage: input", "stage: output");
         fs::write(folder.path().join(file.file_name().unwrap()), text).unwrap();
-        overrides.insert(file.file_stem().unwrap().to_str().unwrap().to_owned(), says);
+        overrides.insert(file.file_stem().unwrap().to_str().unwrap().to_owned(), Override::Block);
     }
     let pack = |overrides| load(&Settings { builtin: false, directory: Some(folder.path().to_owned()), overrides }).unwrap();
     let judges_whole = |rule: &&Arc<Rule>| rule.needs_whole_answer();
-    for rule in pack(overrides.clone()).output.rules().iter().filter(judges_whole) {
-        overrides.insert(rule.id().to_owned(), Override::Off);
+    // A rule that judges the whole could not even be loaded to replace.
+    let whole: BTreeSet<_> =
+        pack(overrides.clone()).output.rules().iter().filter(judges_whole).map(|rule| rule.id().to_owned()).collect();
+    for (id, action) in &mut overrides {
+        *action = if whole.contains(id) { Override::Off } else { says };
     }
     Gates::of(&pack(overrides)).output
 }
