@@ -49,7 +49,7 @@ impl Meaning {
                 Ok(problems) if problems.is_empty() => {}
                 Ok(problems) => reports.push(Report::new(Source::new(rule.id(), ""), problems)),
                 Err(error) => {
-                    tracing::error!(rule = rule.id(), %error, "A rule cannot be compared with, and will match nothing.")
+                    tracing::error!(rule = rule.id(), %error, "A rule cannot be compared with, and will match nothing.");
                 }
             }
         }
