@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Keys whose value is no part of what is matched in a text: keywords only say where to look first, and the others are about vectors.
-const NO_PARTS: [&str; 3] = ["keywords", "embedding", "abstain"];
+const NO_PARTS: [&str; 4] = ["keywords", "embedding", "abstain", "threshold"];
 /// Kinds of match that are one part, whatever is written in them: a schema is judged as a whole.
 const ONE_PART: [&str; 1] = ["json_schema"];
 /// Kinds of match that no example can show: others are asked, or nothing is looked for.

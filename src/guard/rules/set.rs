@@ -98,6 +98,12 @@ impl Rule {
         Block { rule, summary, gate, refusal: self.refusal.clone(), failure }
     }
 
+    /// Whether one of its kinds judges the whole, so that there is no place to replace.
+    #[cfg(test)]
+    pub(in crate::guard) fn judges_the_whole(&self) -> bool {
+        self.checks.judge_the_whole()
+    }
+
     /// Whether the rule can only judge a whole answer.
     pub fn needs_whole_answer(&self) -> bool {
         !self.checks.remotes.is_empty() || self.checks.texts.iter().any(|check| check.reach() == Reach::Whole)

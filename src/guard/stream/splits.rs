@@ -38,7 +38,7 @@ fn gate(files: &[PathBuf], says: Override) -> OutputGate {
         overrides.insert(file.file_stem().unwrap().to_str().unwrap().to_owned(), Override::Block);
     }
     let pack = |overrides| load(&Settings { builtin: false, directory: Some(folder.path().to_owned()), overrides }).unwrap();
-    let judges_whole = |rule: &&Arc<Rule>| rule.needs_whole_answer();
+    let judges_whole = |rule: &&Arc<Rule>| rule.needs_whole_answer() || (says == Override::Replace && rule.judges_the_whole());
     // A rule that judges the whole could not even be loaded to replace.
     let whole: BTreeSet<_> =
         pack(overrides.clone()).output.rules().iter().filter(judges_whole).map(|rule| rule.id().to_owned()).collect();
