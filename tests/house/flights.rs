@@ -23,7 +23,7 @@ fn asks(mut client: Client, headers: &'static [(&str, &str)], body: Value) -> Jo
 }
 
 /// As many at once.
-async fn all_ask(house: &House, count: usize, body: &Value) -> Vec<JoinHandle<Answer>> {
+pub(crate) async fn all_ask(house: &House, count: usize, body: &Value) -> Vec<JoinHandle<Answer>> {
     let mut clients = Vec::new();
     for _ in 0..count {
         clients.push(house.client().await);
@@ -31,7 +31,7 @@ async fn all_ask(house: &House, count: usize, body: &Value) -> Vec<JoinHandle<An
     clients.into_iter().map(|client| asks(client, &[], body.clone())).collect()
 }
 
-async fn answers(asking: Vec<JoinHandle<Answer>>) -> Vec<Answer> {
+pub(crate) async fn answers(asking: Vec<JoinHandle<Answer>>) -> Vec<Answer> {
     let mut answers = Vec::new();
     for asking in asking {
         answers.push(asking.await.unwrap());
@@ -40,7 +40,7 @@ async fn answers(asking: Vec<JoinHandle<Answer>>) -> Vec<Answer> {
 }
 
 /// Lets every thread of the house take up what has been sent before.
-async fn taken_up(house: &House) {
+pub(crate) async fn taken_up(house: &House) {
     for _ in 0..4 * thread::available_parallelism().map_or(1, usize::from) {
         house.client().await.get("/").send().await;
     }

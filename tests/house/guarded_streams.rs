@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use crate::{
     Answer, CHAT, House, Upstream, chat,
+    flights::{all_ask, answers, taken_up},
     shapes::{delta, stop},
     streamed,
 };
@@ -119,15 +120,10 @@ async fn who_asked_for_the_whole_of_a_stream_that_is_cut_is_refused() {
     let mut leader = house.client().await;
     let mut stream = leader.post(CHAT).json(&streamed("Hi")).open().await;
     assert_eq!(stream.event().await, Some(delta("A horse. ")));
-    let request = chat("Hi");
-    let follower = house.ask(&request);
-    let cue = async {
-        // The follower is on the flight as soon as it waits, and whoever comes later makes the same call.
-        house.look("/healthz").await;
-        (0..2).for_each(|_| upstream.cue());
-    };
-    let (answer, ()) = tokio::join!(follower, cue);
-    answer.is_error(400, "zebra", &["The answer"]);
+    let follower = all_ask(&house, 1, &chat("Hi")).await;
+    taken_up(&house).await;
+    (0..2).for_each(|_| upstream.cue());
+    answers(follower).await[0].is_error(400, "zebra", &["The answer"]);
 }
 
 #[tokio::test]
