@@ -45,9 +45,6 @@ impl Outcome {
 pub(super) fn decide(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings: &[Finding], stand_ins: &mut StandIns) -> Outcome {
     let (mut done, mut failed, mut refusing) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     let mut claims: BTreeMap<usize, Vec<Claim<'_>>> = BTreeMap::new();
-    for rule in findings.iter().map(|finding| finding.rule).collect::<BTreeSet<_>>() {
-        set.rules()[rule].hit();
-    }
     for finding in findings {
         let rule = &set.rules()[finding.rule];
         let enforced = set.mode(finding.rule) == Mode::Enforce;
@@ -68,6 +65,7 @@ pub(super) fn decide(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings: &[
             _ => {}
         }
     }
+    done.iter().map(|(rule, _)| *rule).collect::<BTreeSet<_>>().into_iter().for_each(|rule| set.rules()[rule].hit());
     if gate == Gate::Input && set.restores() {
         claim_literals(texts, &mut claims);
     }
@@ -159,7 +157,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{exchange::Tenant, guard::replace::HashKey};
+    use crate::{
+        exchange::Tenant,
+        guard::{Settings, replace::HashKey, rules::load, verdict::Failure},
+    };
 
     fn stand_ins() -> StandIns {
         StandIns::new(Gate::Input, HashKey::new(&[0; 32]), Tenant([0; 16]))
@@ -175,6 +176,14 @@ mod tests {
 
     fn placeholder(label: &str, restore: bool) -> Replacement {
         Replacement::Placeholder { label: label.to_owned(), restore }
+    }
+
+    #[test]
+    fn a_rule_that_could_not_judge_has_not_matched() {
+        let set = load(&Settings { builtin: true, directory: None, overrides: Default::default() }).unwrap().input;
+        let decided = |failure| decide_whole(Gate::Input, &set, &[Finding { rule: 0, place: None, failure }], Tenant([0; 16]));
+        assert_eq!((decided(Some(Failure::Budget)).failures.len(), set.rules()[0].hits()), (1, 0));
+        assert_eq!((decided(None).notes.len(), set.rules()[0].hits()), (1, 1));
     }
 
     #[test]
