@@ -82,7 +82,8 @@ impl Rules {
 
     /// The files and the folder of rules that are outside of the binary. Reads the disk.
     pub fn files(&self) -> Vec<PathBuf> {
-        files(&self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        files(&settings)
     }
 
     /// Loads all rules again. What cannot be loaded whole changes nothing. Reads files, compiles patterns and embeds sentences, so it belongs on a thread that may block.

@@ -105,16 +105,16 @@ impl Search {
     fn new(regex: Regex, group: usize, pattern: &Pattern) -> Result<Self, aho_corasick::BuildError> {
         let Pattern { validate, entropy, keywords, .. } = pattern.clone();
         let nearby = pattern.context.as_ref().map(Nearby::new).transpose()?;
-        let mut required = Required::of(regex.as_str());
+        // What compiled as a regular expression parses as one; of what should not nothing is known, and it has no shape.
+        let hir = regex_syntax::parse(regex.as_str()).ok();
+        let mut required = hir.as_ref().map_or_else(Required::default, Required::of);
         // The author knows better which words are rare.
         let rarer = [keywords.as_slice(), nearby.as_ref().map_or(&[], Nearby::words)];
         if let Some(words) = rarer.into_iter().find(|words| !words.is_empty()) {
             required.any_of = words.to_vec();
         }
-        // What compiled as a regular expression parses as one; what should not has no shape.
         let beside = nearby.as_ref().map_or(0, Nearby::reach);
-        let shape = regex_syntax::parse(regex.as_str()).map(|hir| Shape::of(&hir).beside(beside));
-        let reach = shape.map_or(Reach::Unbounded, Reach::Shape);
+        let reach = hir.map_or(Reach::Unbounded, |hir| Reach::Shape(Shape::of(&hir).beside(beside)));
         Ok(Self { regex, group, validator: validate, entropy, nearby, required, reach })
     }
 }

@@ -20,10 +20,9 @@ pub(super) struct Required {
 }
 
 impl Required {
-    /// Of an expression that has compiled; nothing of one that has not.
-    pub(super) fn of(expression: &str) -> Self {
-        regex_syntax::parse(expression)
-            .map_or_else(|_| Self::default(), |hir| Self { any_of: literals(&hir), digits: digits(&hir) })
+    /// Of all that an expression matches.
+    pub(super) fn of(expression: &Hir) -> Self {
+        Self { any_of: literals(expression), digits: digits(expression) }
     }
 }
 
@@ -186,7 +185,7 @@ mod tests {
             (r"(?:foo)*bar", &["bar"], 0),
         ];
         for (expression, any_of, digits) in cases {
-            let mut required = Required::of(expression);
+            let mut required = Required::of(&regex_syntax::parse(expression).unwrap());
             required.any_of.sort();
             let mut any_of: Vec<_> = any_of.iter().map(|&literal| literal.to_owned()).collect();
             any_of.sort();
@@ -218,7 +217,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_match_has_what_is_required(expression in expression(), text in "[a-dA-DsSkK0-2@_éſK ]{0,40}") {
-            let required = Required::of(&expression);
+            let required = Required::of(&regex_syntax::parse(&expression).unwrap());
             for found in Regex::new(&expression).unwrap().find_iter(&text) {
                 let found = found.as_str().to_ascii_lowercase();
                 prop_assert!(required.any_of.is_empty() || required.any_of.iter().any(|literal| found.contains(literal)), "{} {:?} {:?}", expression, required, found);
