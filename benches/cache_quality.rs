@@ -29,7 +29,7 @@ use bytes::Bytes;
 use lockgate::{
     cache::{
         Fate, policy, scope, usable,
-        verify::{Check, Pair, Reading, Side, Stances, Verdict, verify},
+        verify::{self, Check, Pair, Reading, Side, Stances, Verdict, verify},
     },
     config::Config,
     embed::{self, Embedder, EngineChoice, TokenVectors},
@@ -253,9 +253,8 @@ fn counts<'j>(judged: impl Iterator<Item = &'j Judged>, score: Score, threshold:
 
 /// A share with Wilson's 95 % interval.
 fn interval(served: usize, all: usize) -> String {
-    const Z: f64 = 1.96;
-    let (n, p) = (all.max(1) as f64, served as f64 / all.max(1) as f64);
-    let middle = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt() / (1.0 + Z * Z / n);
-    format!("{:5.1} % [{:4.1}, {:5.1}]", 100.0 * p, 100.0 * (middle - half).max(0.0), 100.0 * (middle + half).min(1.0))
+    let of = all.max(1) as f64;
+    let share = served as f64 / of;
+    let [least, most] = verify::interval(share, of);
+    format!("{:5.1} % [{:4.1}, {:5.1}]", 100.0 * share, 100.0 * least, 100.0 * most)
 }

@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path, thread};
 
-use lockgate::embed::{self, EngineChoice};
+use lockgate::{
+    cache::verify::interval,
+    embed::{self, EngineChoice},
+};
 use serde::de::DeserializeOwned;
 
 /// All rows of a file of JSON lines.
@@ -30,12 +33,10 @@ pub(crate) fn vectors<S: AsRef<str> + Sync>(texts: &[S]) -> Vec<Vec<f32>> {
 
 /// So many of so many, in per cent, with the interval that holds the truth 95 times of 100 (Wilson).
 pub(crate) fn share(hits: usize, of: usize) -> String {
-    const Z: f64 = 1.96;
     if of == 0 {
         return "none".to_owned();
     }
-    let (n, p) = (of as f64, hits as f64 / of as f64);
-    let centre = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-    let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    format!("{:5.1} % [{:.1}, {:.1}] of {of}", 100.0 * p, 100.0 * (centre - half), 100.0 * (centre + half))
+    let share = hits as f64 / of as f64;
+    let [least, most] = interval(share, of as f64);
+    format!("{:5.1} % [{:.1}, {:.1}] of {of}", 100.0 * share, 100.0 * least, 100.0 * most)
 }

@@ -73,8 +73,8 @@ impl AddAssign for Count {
     }
 }
 
-/// Wilson's 95 % interval of a share among so many.
-fn interval(share: f64, of: f64) -> [f64; 2] {
+/// Wilson's 95 % interval of a share, 0 to 1, among so many.
+pub fn interval(share: f64, of: f64) -> [f64; 2] {
     let middle = share + Z * Z / (2.0 * of);
     let half = Z * (share * (1.0 - share) / of + Z * Z / (4.0 * of * of)).sqrt();
     [middle - half, middle + half].map(|end| (end / (1.0 + Z * Z / of)).clamp(0.0, 1.0))

@@ -30,7 +30,7 @@ mod unmatched;
 mod weights;
 
 pub use align::{Pair, Side};
-pub use calibration::{Calibrated, Count, Labels, ScoringId, enough, scoring_id, threshold_for};
+pub use calibration::{Calibrated, Count, Labels, ScoringId, enough, interval, scoring_id, threshold_for};
 pub use reading::Reading;
 
 use weights::WEIGHTS;
