@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 mod attempt;
 mod headers;
+pub mod provider;
 
 pub use attempt::Router;
 
