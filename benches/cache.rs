@@ -200,7 +200,7 @@ impl House {
         let mut exchange = Exchange::new("bench".to_owned(), Tenant([1; 16]));
         let screened = self.screened(body, &mut exchange);
         let plan = self.cache.plan(wish);
-        let lookup = match self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) {
+        let lookup = match self.cache.lookup_exact(&screened, &plan, b"upstream", &mut exchange) {
             Exact::Hit(stored) => Lookup::Hit(stored, None),
             Exact::Miss(scope) => self.cache.lookup(&scope, &screened, &plan, &mut exchange).await,
             Exact::Bypass => panic!("the cache is on"),
@@ -224,7 +224,7 @@ impl House {
         let mut exchange = Exchange::new("bench".to_owned(), Tenant([1; 16]));
         let screened = self.screened(body(text), &mut exchange);
         let plan = self.cache.plan(&Wish { refresh: true, ..Wish::default() });
-        let Exact::Miss(scope) = self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) else { panic!("a hit") };
+        let Exact::Miss(scope) = self.cache.lookup_exact(&screened, &plan, b"upstream", &mut exchange) else { panic!("a hit") };
         let embedding = self.engine.embed(text).unwrap();
         let (reading, tokens) = (Reading::of(text), TokenVectors::of(&embedding));
         Question { partition: scope.partition, text: text.into(), reading, vector: embedding.vector, tokens }

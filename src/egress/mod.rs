@@ -1,6 +1,7 @@
 //! Answer or refusal → HTTP: headers, events, bodies.
 
 mod body;
+mod extensions;
 mod headers;
 mod refusal;
 
@@ -29,20 +30,27 @@ pub struct Form {
     pub stream: bool,
     /// With a last event that has the usage.
     pub include_usage: bool,
+    /// With what OpenAI's API does not have: Portkey's clients say that they do not mind.
+    pub extended: bool,
 }
 
 impl Form {
     /// The form that a request asks for.
     pub fn of(request: &Request) -> Self {
         let (endpoint, model) = (request.endpoint(), request.model().to_owned());
-        Self { endpoint, model, stream: request.stream(), include_usage: request.include_usage() }
+        Self { endpoint, model, stream: request.stream(), include_usage: request.include_usage(), extended: false }
     }
 }
 
 /// The response to a request that went through the pipeline.
 pub fn respond(reply: Result<Reply>, form: &Form, exchange: &Exchange) -> Response<Body> {
     let mut response = match reply {
-        Ok(Reply::Whole(head, restored)) => whole(head, restored.body().clone(), form),
+        Ok(Reply::Whole(head, restored)) => {
+            let body = restored.body();
+            let extended = form.extended && !form.stream && head.status.is_success();
+            let body = if extended { extensions::with(body, exchange) } else { body.clone() };
+            whole(head, body, form)
+        }
         Ok(Reply::Stream(head, stream)) => with_head(head, Body::events(stream)),
         Ok(Reply::Blocked(block)) => match refusal::answer(&block, form) {
             Some(answer) => whole(Head::json(), answer, form),

@@ -6,7 +6,7 @@ use super::Stream;
 pub use crate::{
     access::Caller,
     cache::Wish,
-    route::{Arriving, Head, Passage, Unread},
+    route::{Arriving, Ask, Head, Passage, Unread},
 };
 use crate::{
     guard::{Block, Restoration, Restored},
@@ -26,6 +26,8 @@ pub struct Call {
     pub wish: Wish,
     /// The profiles of guardrails that it asks for.
     pub profiles: BTreeSet<String>,
+    /// What the client says of where it goes.
+    pub ask: Ask,
 }
 
 /// What goes back.

@@ -18,17 +18,17 @@ use super::{
     tape::{End, Reader, Recorder, Tape, Whole},
 };
 use crate::{
+    access::Bill,
     cache::{
         CachePlan, Lookup, Mode, Ticket,
         flight::{Flight, Landed, Role, Subscriber, Task},
         scope::{self, Scope},
     },
-    clock,
     error::{Error, Kind, Result},
-    exchange::{Cost, Exchange},
-    guard::{Bindings, Block, Cleared, ClearedStream, Clearing, Complete, Gates, OutputGate, Screened, Stored, rules::RuleSetId},
+    exchange::Exchange,
+    guard::{Bindings, Block, Cleared, ClearedStream, Clearing, Gates, OutputGate, Screened, Stored, rules::RuleSetId},
     ledger::Record,
-    route::{Arriving, Head, Passage},
+    route::{Arriving, Head, Passage, Way},
 };
 
 /// What a request asks for, from where it may be shared on.
@@ -41,6 +41,10 @@ pub(super) struct Asked {
     pub(super) plan: CachePlan,
     /// Where its answer belongs, unless the cache has no part in it.
     pub(super) scope: Option<Scope>,
+    /// Where it goes.
+    pub(super) way: Way,
+    /// The limits that it counts for.
+    pub(super) bill: Bill,
 }
 
 /// Requests with the same key are answered alike: the same is asked, and rules and client allow the same.
@@ -147,6 +151,7 @@ impl Pipeline {
     /// Keeps a whole answer that may be kept.
     pub(super) fn settle(
         &self,
+        asked: &Asked,
         clearing: Clearing,
         head: Head,
         ticket: Option<Box<Ticket>>,
@@ -155,7 +160,7 @@ impl Pipeline {
         match clearing {
             Clearing::Blocked(block) => Answered::Blocked(block),
             Clearing::Passed(cleared, complete) => {
-                note_cost(complete.as_ref(), exchange);
+                self.charge(asked, &cleared, complete.as_ref(), exchange);
                 self.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
                 Answered::Whole(head, cleared)
             }
@@ -210,7 +215,7 @@ async fn tell(
     let result = recorder.record(&mut *stream, || flight.leave()).await;
     let whole = match told_in_full(&pipeline, &asked, stream.finish(&mut exchange), &mut exchange).await {
         Some(Clearing::Passed(cleared, complete)) => {
-            note_cost(complete.as_ref(), &mut exchange);
+            pipeline.charge(&asked, &cleared, complete.as_ref(), &mut exchange);
             pipeline.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
             Some(Whole::Cleared(cleared))
         }
@@ -219,8 +224,8 @@ async fn tell(
     };
     // Who has heard the end and asks again finds the answer in the cache, or makes a new call.
     flight.leave();
-    let Exchange { rules, failures, cost, .. } = exchange;
-    recorder.end(End { result, rules, failures, cost, whole });
+    let Exchange { rules, failures, cost, usd, estimated, .. } = exchange;
+    recorder.end(End { result, rules, failures, cost, usd, estimated, whole });
 }
 
 /// Has a stream that was told judged by whoever must see it whole: too late to refuse it, and in time to say so and to keep it out of the cache.
@@ -232,14 +237,6 @@ async fn told_in_full(
 ) -> Option<Clearing> {
     let Asked { gates, screened, passage, .. } = asked;
     pipeline.callouts.clear(&gates.output, clearing?, screened, &passage.headers, exchange).await.ok()
-}
-
-/// What an answer has cost that was just made. One from the cache cost something when it was.
-fn note_cost(complete: Option<&Complete>, exchange: &mut Exchange) {
-    if let Some(complete) = complete.filter(|_| exchange.entry.is_none()) {
-        let took = clock::now().saturating_duration_since(exchange.started);
-        exchange.cost = Some(Cost { usage: complete.usage(), took });
-    }
 }
 
 /// Whether another flight may come to more.
@@ -293,10 +290,10 @@ impl Passenger<'_> {
 
 /// The whole of a stream, for a client that cannot be told it as it comes.
 async fn whole(reader: Reader, exchange: &mut Exchange) -> Result<Whole> {
-    let End { rules, failures, cost, whole, .. } = reader.ended().await?;
+    let End { rules, failures, cost, usd, estimated, whole, .. } = reader.ended().await?;
     exchange.note_rules(rules);
     exchange.note_failures(failures);
-    exchange.cost = cost;
+    (exchange.cost, exchange.usd, exchange.estimated) = (cost, usd, estimated);
     whole.ok_or_else(|| Error::new(Kind::UpstreamReset, "The upstream's stream ended early. Try again, or ask the provider."))
 }
 

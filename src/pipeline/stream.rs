@@ -62,10 +62,10 @@ impl Stream {
     fn close(&mut self, ending: Ending) {
         let Some((record, mut exchange)) = self.open.take() else { return };
         let mut cut = false;
-        if let Some(End { rules, failures, cost, whole, .. }) = self.reader.end() {
+        if let Some(End { rules, failures, cost, usd, estimated, whole, .. }) = self.reader.end() {
             exchange.note_rules(rules);
             exchange.note_failures(failures);
-            exchange.cost = cost;
+            (exchange.cost, exchange.usd, exchange.estimated) = (cost, usd, estimated);
             cut = ending == Ending::Finished && matches!(whole, Some(Whole::Blocked(_)));
         }
         match record {

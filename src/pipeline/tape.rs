@@ -76,6 +76,10 @@ pub(super) struct End {
     pub(super) failures: Vec<RuleFailure>,
     /// What the whole took, where it is known.
     pub(super) cost: Option<Cost>,
+    /// The same in US dollars, where the price is known.
+    pub(super) usd: Option<f64>,
+    /// Whether its tokens were counted here.
+    pub(super) estimated: bool,
     /// What it came to, where it came to its own end or was cut by a rule.
     pub(super) whole: Option<Whole>,
 }
@@ -166,7 +170,15 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         let error = Error::new(Kind::Internal, "The stream was given up before its end. Try again.");
-        self.set(End { result: Err(error), rules: Vec::new(), failures: Vec::new(), cost: None, whole: None });
+        self.set(End {
+            result: Err(error),
+            rules: Vec::new(),
+            failures: Vec::new(),
+            cost: None,
+            usd: None,
+            estimated: false,
+            whole: None,
+        });
     }
 }
 
@@ -296,7 +308,7 @@ mod tests {
     }
 
     fn finished() -> End {
-        End { result: Ok(()), rules: Vec::new(), failures: Vec::new(), cost: None, whole: None }
+        End { result: Ok(()), rules: Vec::new(), failures: Vec::new(), cost: None, usd: None, estimated: false, whole: None }
     }
 
     #[derive(Default)]
