@@ -34,7 +34,7 @@ mod walk;
 pub use crate::exchange::Cost;
 pub use calibrator::{Calibration, Recommendation, Source};
 pub use entry::{About, Asked, Entry, Place};
-pub use index::{Build, Built, Flat, Id, Layered, Replaced, VectorIndex};
+pub use index::{ANY, Build, Built, Flat, Id, Layered, Replaced, VectorIndex};
 pub use inspect::{Group, Neighbour, Neighbourhood, Seen, Stats};
 pub use policy::{CachePlan, Fate, Granted, Wish};
 pub use purge::{FalseHit, Purge, Selection};
