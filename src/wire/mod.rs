@@ -4,6 +4,7 @@ pub mod address;
 pub mod assemble;
 pub mod channel;
 pub mod collect;
+pub mod dialect;
 pub mod encoding;
 pub mod halves;
 pub mod json;
