@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Kind, Result},
     exchange::Exchange,
     pipeline::{Call, Caller, Passage, Pipeline, Unread},
-    wire::{Endpoint, Request as WireRequest},
+    wire::{Dialect, Endpoint, Request as WireRequest},
 };
 
 /// Answers the requests of the data port.
@@ -33,13 +33,13 @@ pub struct Service {
 impl Service {
     /// Answers one request.
     pub async fn call(&self, request: Request<Incoming>) -> Response<Body> {
-        let trace_id = trace_id(request.headers());
+        let (trace_id, dialect) = (trace_id(request.headers()), path::dialect(request.uri().path()));
         match self.enter(&trace_id, request).await {
             Ok(response) => response,
             Err(error) => {
                 self.pipeline.refused(&error, &trace_id);
                 let exchange = Exchange::new(trace_id, crate::exchange::Tenant([0; 16]));
-                egress::refuse(&error, &exchange)
+                egress::refuse(&error, dialect, &exchange)
             }
         }
     }
@@ -60,24 +60,26 @@ impl Service {
         let exchange = Exchange { tenant_name, ..Exchange::new(trace_id.to_owned(), caller.tenant) };
         match target {
             Target::Greeting => Ok(egress::text(StatusCode::OK, "Lockgate is here. Point your client's base URL at /v1.\n")),
-            Target::Endpoint(endpoint) => self.endpoint(endpoint, caller, exchange, request).await,
+            Target::Endpoint(endpoint, dialect) => self.endpoint((endpoint, dialect), caller, exchange, request).await,
             Target::Unread(path) => self.unread(path, caller, exchange, request).await,
         }
     }
 
     async fn endpoint(
         &self,
-        endpoint: Endpoint,
-        caller: Caller,
+        (endpoint, dialect): (Endpoint, Dialect),
+        mut caller: Caller,
         mut exchange: Exchange,
         request: Request<Incoming>,
     ) -> Result<Response<Body>> {
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
+        caller.take_key(&mut parts.headers, dialect == Dialect::Messages);
         let (wish, profiles) = (wish(&parts.headers)?, profiles(&parts.headers)?);
         exchange.metadata = Arc::new(metadata(&parts.headers)?);
         let bytes = body::json(&parts.headers, incoming, &self.settings).await?;
+        let (bytes, speaker) = dialect.read(bytes)?;
         let request = WireRequest::decode(endpoint, bytes)?;
-        let form = Form::of(&request);
+        let form = Form::of(&request, speaker);
         let passage = Passage { headers: parts.headers, credential: caller.credential.clone() };
         let reply = self.pipeline.handle(Call { request, caller, passage, wish, profiles }, &mut exchange).await;
         Ok(egress::respond(reply, &form, &exchange))
@@ -86,11 +88,12 @@ impl Service {
     async fn unread(
         &self,
         mut path: String,
-        caller: Caller,
+        mut caller: Caller,
         mut exchange: Exchange,
         request: Request<Incoming>,
     ) -> Result<Response<Body>> {
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
+        caller.take_key(&mut parts.headers, false);
         if let Some(query) = parts.uri.query() {
             path = format!("{path}?{query}");
         }

@@ -14,6 +14,7 @@ pub mod response;
 pub mod sse;
 pub mod text;
 
+pub use dialect::{Dialect, Speaker};
 pub use json::Json;
 pub use request::{Endpoint, Request};
 pub use text::{Part, Role, Text};

@@ -34,6 +34,7 @@ mod guarded_streams;
 mod headers;
 mod labels;
 mod meaning;
+mod messages;
 mod operations;
 mod persistence;
 mod process;

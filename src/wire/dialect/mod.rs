@@ -9,10 +9,103 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 use serde_json::{Map, Value};
 
-use super::sse::{self, Splitter};
+use super::{
+    Json,
+    request::{self, refuse_lookalikes},
+    sse::{self, Splitter},
+};
 use crate::error::{Error, Kind, Result};
 
 pub mod messages;
+
+/// The shape in which a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// OpenAI's chat, completions and embeddings: what is read here as it is.
+    Chat,
+    /// Anthropic's Messages.
+    Messages,
+}
+
+/// A client that has asked, and how it wants to be answered.
+#[derive(Debug, Clone)]
+pub enum Speaker {
+    /// As it is.
+    Chat,
+    /// As Messages.
+    Messages,
+}
+
+/// Where a Messages request has what the app says.
+const OF_MESSAGES: [&str; 2] = ["system", "output_config"];
+
+impl Dialect {
+    /// Reads a request: its body on the chat wire, and who asks.
+    pub fn read(self, body: Bytes) -> Result<(Bytes, Speaker)> {
+        match self {
+            Self::Chat => Ok((body, Speaker::Chat)),
+            Self::Messages => {
+                let json = request::json(body)?;
+                refuse_lookalikes(json.root(), &OF_MESSAGES, "")?;
+                Ok((messages::request_to_chat(value(&json)?)?.to_string().into(), Speaker::Messages))
+            }
+        }
+    }
+
+    /// An error in the shape that its clients read. Where it is none that can be read, they are told the status alone.
+    pub fn error_body(self, status: u16, error: Bytes) -> Bytes {
+        match self {
+            Self::Chat => error,
+            Self::Messages => {
+                let error = serde_json::from_slice(&error).unwrap_or_default();
+                messages::error_from_chat(status, error).to_string().into()
+            }
+        }
+    }
+}
+
+impl Speaker {
+    /// One of whose request nothing is known.
+    pub fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Chat => Self::Chat,
+            Dialect::Messages => Self::Messages,
+        }
+    }
+
+    /// How it speaks.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Chat => Dialect::Chat,
+            Self::Messages => Dialect::Messages,
+        }
+    }
+
+    /// A whole answer in its words. What is no answer stays as it is.
+    pub fn answer(&self, body: Bytes) -> Bytes {
+        let told = match self {
+            Self::Chat => None,
+            Self::Messages => serde_json::from_slice(&body).ok().and_then(messages::answer_from_chat),
+        };
+        told.map_or(body, |told| told.to_string().into())
+    }
+
+    /// What turns events into its own; `None` if they are.
+    pub fn events(&self) -> Option<Box<dyn Events>> {
+        match self {
+            Self::Chat => None,
+            Self::Messages => Some(messages::events_from_chat()),
+        }
+    }
+}
+
+/// A body as it can be taken apart. Numbers that no double holds are not accepted where that is needed.
+fn value(json: &Json) -> Result<Value> {
+    serde_json::from_slice(json.bytes()).map_err(|error| {
+        let message = "The request has a number that is not accepted here. Write numbers as a double holds them.";
+        Error::new(Kind::InvalidRequest, message).because(error)
+    })
+}
 
 /// Turns a stream of events into another, as its bytes arrive.
 pub trait Events: fmt::Debug + Send + Sync {

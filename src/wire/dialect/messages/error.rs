@@ -20,6 +20,9 @@ const TYPES: [(u16, &str); 9] = [
 /// What any other error of the server is called.
 const OTHER: &str = "api_error";
 
+/// What the answer to a request is called that a rule has blocked.
+const BLOCKED: &str = "guardrail_blocked";
+
 /// An error of Anthropic's as a chat error; `None` if it is none.
 pub fn error_to_chat(error: Value) -> Option<Value> {
     let mut error = object(error);
@@ -43,8 +46,8 @@ pub fn error_from_chat(status: u16, error: Value) -> Value {
         _ => Map::new(),
     };
     let message = text(&mut said, "message").unwrap_or_else(|| "The upstream gave no reason.".to_owned());
-    let named = text(&mut said, "type").filter(|name| known(name));
-    let mut told = object(json!({ "type": named.as_deref().unwrap_or(type_of(status)), "message": message }));
+    let kind = type_of(status, text(&mut said, "type"));
+    let mut told = object(json!({ "type": kind, "message": message }));
     for key in ["param", "code"] {
         told.extend(taken(&mut said, key).map(|value| (key.to_owned(), value)));
     }
@@ -53,12 +56,13 @@ pub fn error_from_chat(status: u16, error: Value) -> Value {
     out.into()
 }
 
-/// Lockgate's own word stays: it is what a client can tell a block by.
-fn known(name: &str) -> bool {
-    name == "guardrail_blocked" || name == OTHER || TYPES.iter().any(|(_, known)| *known == name)
-}
-
-fn type_of(status: u16) -> &'static str {
+/// What the status means to Anthropic's clients; where it means nothing, what the error was called. Lockgate's own word stays: a client can tell a block by it.
+fn type_of(status: u16, named: Option<String>) -> String {
     let found = TYPES.iter().find(|(of, _)| *of == status).map(|(_, name)| *name);
-    found.unwrap_or(if (400..500).contains(&status) { "invalid_request_error" } else { OTHER })
+    let named = named.filter(|name| match found {
+        Some(_) => name == BLOCKED,
+        None => name == BLOCKED || name == OTHER || TYPES.iter().any(|(_, known)| known == name),
+    });
+    let any = if (400..500).contains(&status) { "invalid_request_error" } else { OTHER };
+    named.unwrap_or_else(|| found.unwrap_or(any).to_owned())
 }
