@@ -35,6 +35,7 @@ mod headers;
 mod labels;
 mod limits;
 mod meaning;
+mod messages;
 mod operations;
 mod persistence;
 mod process;
