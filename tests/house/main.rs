@@ -39,6 +39,7 @@ mod messages;
 mod operations;
 mod persistence;
 mod process;
+mod prompts;
 mod reload;
 mod requests;
 mod router;
