@@ -40,6 +40,7 @@ mod persistence;
 mod process;
 mod reload;
 mod requests;
+mod responses;
 mod rules;
 mod rules_guide;
 mod start;
