@@ -42,6 +42,7 @@ mod process;
 mod prompts;
 mod reload;
 mod requests;
+mod responses;
 mod router;
 mod router_faults;
 mod rules;
