@@ -99,8 +99,8 @@ fn main() {
         black_box(standing)
     };
     let mut group = criterion.benchmark_group("added");
-    let (plain, portkey, none) = (headers(None), headers(Some(&fallback)), Limits::new(&limits::Settings::default()));
-    group.bench_function("nothing said", |bencher| bencher.iter(|| (plan(&plain), count(&plain, &none))));
+    let (silent, portkey, none) = (headers(None), headers(Some(&fallback)), Limits::new(&limits::Settings::default()));
+    group.bench_function("nothing said", |bencher| bencher.iter(|| (plan(&silent), count(&silent, &none))));
     group.bench_function("a config of two targets, retry and limits", |bencher| {
         bencher.iter(|| (plan(&portkey), count(&portkey, &limits)));
     });

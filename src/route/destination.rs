@@ -76,6 +76,14 @@ impl Destination {
         matches!(self.credential, Credential::Callers(_))
     }
 
+    /// Tells callers apart who bring a key of their own in their config: what one was answered is not the other's.
+    pub(super) fn identify(&self, hasher: &mut blake3::Hasher) {
+        hasher.update(self.identity.as_bytes()).update(&[0]);
+        if let Credential::Own(key) = &self.credential {
+            hasher.update(blake3::hash(key.expose_secret().as_bytes()).as_bytes());
+        }
+    }
+
     /// Adds the credential and what else the provider is told in headers.
     pub(super) fn add_headers(&self, headers: &mut HeaderMap, callers: Option<&HeaderValue>) -> Result<()> {
         match &self.credential {

@@ -422,7 +422,7 @@ impl Compiler<'_> {
 impl Target {
     fn new(spec: &Spec, destination: Destination, name: Option<String>, path: &str) -> Self {
         let mut id = blake3::Hasher::new();
-        id.update(destination.identity.as_bytes()).update(&[0]);
+        destination.identify(&mut id);
         spec.overrides.identify(&mut id);
         let mut bytes = [0; 16];
         id.finalize_xof().fill(&mut bytes);

@@ -231,6 +231,12 @@ fn a_virtual_key_goes_to_no_other_host_and_the_operators_key_stays_at_its_provid
 }
 
 #[test]
+fn who_brings_a_key_in_a_config_does_not_share_answers_with_another() {
+    let id = |key: &str| compile(json!({"provider": "openai", "api_key": key})).unwrap().targets()[0].id;
+    assert!(id("sk-one") != id("sk-two") && id("sk-one") == id("sk-one"));
+}
+
+#[test]
 fn mistakes_are_named_by_their_place() {
     for (config, path) in [
         (json!({"provider": "nobody"}), ""),
