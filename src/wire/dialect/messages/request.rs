@@ -63,9 +63,8 @@ pub fn request_to_chat(body: Value) -> Result<Value> {
     }
     tools::to_chat(&mut body);
     rename(&mut body, "stop_sequences", "stop");
-    if let Some(Value::String(user)) = taken(&mut body, "metadata").as_mut().map(|metadata| metadata["user_id"].take()) {
-        body.insert("user".to_owned(), user.into());
-    }
+    let user = text(&mut members(&mut body, "metadata"), "user_id");
+    body.extend(user.map(|user| ("user".to_owned(), user.into())));
     format_to_chat(&mut body);
     if body.get("stream").is_some_and(|stream| *stream == true) {
         body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
@@ -147,8 +146,8 @@ fn format_to_chat(body: &mut Map<String, Value>) {
     // The older name of the same.
     let older = taken(body, "output_format");
     let mut config = members(body, "output_config");
-    if let Some(mut format) = taken(&mut config, "format").or(older) {
-        let schema = format["schema"].take();
+    if let Some(format) = taken(&mut config, "format").or(older) {
+        let schema = object(format).shift_remove("schema");
         let named = json!({ "name": NAME, "schema": schema, "strict": true });
         body.insert("response_format".to_owned(), json!({ "type": "json_schema", "json_schema": named }));
     }

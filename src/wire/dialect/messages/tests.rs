@@ -291,3 +291,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_field_of_another_kind_is_not_what_it_might_be() {
+    let fields =
+        ["system", "metadata", "output_config", "output_format", "tools", "tool_choice", "stop_sequences", "thinking", "stream"];
+    let config = json!({ "output_config": { "format": "json" } });
+    let said = fields
+        .iter()
+        .flat_map(|field| [json!({ *field: "x" }), json!({ *field: [1] }), json!({ *field: { "a": 1 } }), json!({ *field: 1 })]);
+    for fields in said.chain([config]) {
+        let mut request = json!({ "model": "m", "messages": [{ "role": "user", "content": "Hi" }] });
+        request.as_object_mut().unwrap().extend(super::super::object(fields.clone()));
+        // It is refused or goes on; what it never does is end the task that reads it.
+        match request_to_chat(request) {
+            Ok(chat) => assert_eq!(chat["model"], "m", "{fields}"),
+            Err(error) => assert_eq!(error.field(), Some("system"), "{fields}"),
+        }
+    }
+}
