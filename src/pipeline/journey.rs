@@ -102,7 +102,7 @@ impl Pipeline {
             }
             AnswerBody::Arriving(body) => {
                 let mut stream = Box::new(ClearedStream::new(body, output.clone(), endpoint, exchange.tenant));
-                let block = stream.begin(exchange).await;
+                let block = stream.begin(exchange).await?;
                 Ok(match block {
                     Some(block) => Outcome::Judged(answer.head, Clearing::Blocked(block)),
                     None => Outcome::Stream(answer.head, stream),

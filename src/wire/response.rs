@@ -33,7 +33,7 @@ pub fn check_vectors(body: &[u8]) -> Result<Usage> {
     match vectors {
         Vectors { error: Some(error), .. } => {
             let message = error.get("message").and_then(serde_json::Value::as_str).unwrap_or("no message");
-            Err(dressed_error(message))
+            Err(refused(message))
         }
         Vectors { data: None, .. } => Err(unreadable("it has no `data`")),
         // A usage of another shape is no reason to refuse the vectors.
@@ -62,7 +62,8 @@ fn unreadable(reason: &str) -> Error {
     Error::new(ErrorKind::UpstreamMalformed, message)
 }
 
-fn dressed_error(message: &str) -> Error {
+/// An error that came as if it were an answer.
+pub fn refused(message: &str) -> Error {
     Error::new(ErrorKind::UpstreamError, "The upstream reported an error under a success status.").detail(message)
 }
 
@@ -84,7 +85,7 @@ impl Response {
             return Err(unreadable(&format!("it is {}", json.root().kind().as_str())));
         }
         let response = Self { json, endpoint };
-        response.error_message().map_or(Ok(response), |message| Err(dressed_error(&message)))
+        response.error_message().map_or(Ok(response), |message| Err(refused(&message)))
     }
 
     /// The body.

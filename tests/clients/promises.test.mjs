@@ -33,7 +33,7 @@ test('row 3: a config in camelCase', async () => {
   };
   const { header } = await ask({ config }, model);
   assert.equal(header('cache-status'), 'SEMANTIC MISS');
-  assert.equal((await reached()).body.model, `other-${model}`);
+  assert.equal(JSON.parse((await reached()).body).model, `other-${model}`);
   assert.equal((await ask({ config }, model)).header('cache-status'), 'HIT');
 });
 

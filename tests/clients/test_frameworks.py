@@ -133,4 +133,4 @@ class TestLangChain:
             return city
 
         self.connect(url, model).bind_tools([weather]).invoke(QUESTION)
-        assert json.loads(json.dumps(reached()["body"]))["tools"][0]["function"]["name"] == "weather"
+        assert json.loads(reached()["body"])["tools"][0]["function"]["name"] == "weather"

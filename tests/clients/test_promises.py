@@ -47,7 +47,7 @@ def test_2_headers_for_an_openai_client(url, model):
     assert client.chat.completions.create(model=model, messages=MESSAGES).choices[0].message.content
 
 
-@pytest.mark.parametrize("first", ["status=429", "status=500", "status=503", "error200", "reset=0", "malformed=5"])
+@pytest.mark.parametrize("first", ["status=429", "status=500", "status=503", "error200", "reset=0", "malformed=0"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_5_a_fallback_of_three(portkey, model, first, stream):
     targets = [failing(first), failing("status=502", "secondary"), {"virtual_key": "secondary"}]
@@ -98,7 +98,7 @@ def test_7_a_fallback_with_a_retry_and_another_model(portkey, model, reached):
         model=model, messages=MESSAGES
     )
     assert option(answer) == "config.targets[1]"
-    assert reached()["body"]["model"] == f"other-{model}"
+    assert json.loads(reached()["body"])["model"] == f"other-{model}"
 
 
 def test_8_targets_without_a_strategy(portkey, model):

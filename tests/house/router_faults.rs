@@ -128,3 +128,31 @@ async fn what_has_begun_to_be_told_is_not_told_again_by_another() {
     assert_eq!(last["error"]["code"], "upstream_reset");
     assert_eq!(good.calls(), 0);
 }
+
+#[tokio::test]
+async fn a_stream_that_breaks_before_its_first_word_is_asked_for_elsewhere() {
+    type Script = fn(crate::upstream::Talk) -> std::pin::Pin<Box<dyn Future<Output = Option<crate::upstream::Talk>> + Send>>;
+    let scripts: [Script; 3] = [
+        |mut talk| {
+            Box::pin(async move {
+                talk.stream().await;
+                None
+            })
+        },
+        |talk| Box::pin(talk.events_owned(vec![json!({"error": {"message": "quota"}}).to_string(), "[DONE]".to_owned()])),
+        |talk| Box::pin(talk.events_owned(vec!["{broken".to_owned()])),
+    ];
+    for script in scripts {
+        let (bad, good) = (Upstream::start(move |_, talk| script(talk)).await, Upstream::plain().await);
+        let house = house(&[&bad, &good], "").await;
+        let config =
+            header(&json!({"strategy": {"mode": "fallback"}, "targets": [{"virtual_key": "up0"}, {"virtual_key": "up1"}]}));
+        let answer = house.ask_with(&[("x-portkey-config", &config)], &streamed("Hi")).await;
+        assert_eq!(
+            (answer.header("x-portkey-last-used-option-index"), answer.told().as_str()),
+            ("config.targets[1]", "Answer 1")
+        );
+        let alone = house.ask(&streamed("Hi")).await;
+        assert_eq!(alone.status, 502, "nothing was told, and so it is an error like any other");
+    }
+}

@@ -187,6 +187,11 @@ impl Talk {
         Some(self)
     }
 
+    /// The same with events of one's own.
+    pub(crate) async fn events_owned(self, events: Vec<String>) -> Option<Self> {
+        self.events(&events).await
+    }
+
     pub(crate) async fn head(&mut self, status: u16, headers: &[(&str, &str)]) {
         let mut head = format!("HTTP/1.1 {status} Whatever\r\n");
         for (name, value) in headers {

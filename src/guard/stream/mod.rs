@@ -36,6 +36,8 @@ use crate::{
     wire::{
         Endpoint,
         halves::Halves,
+        json::Value,
+        response,
         sse::{self, Splitter},
     },
 };
@@ -47,12 +49,14 @@ const HEAD_WAIT: Duration = Duration::from_millis(250);
 const CUT: &str = "content_filter";
 
 /// Why a stream was not what it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Broken {
     /// An event is not JSON, or not the same JSON to everybody.
     NotJson,
     /// An event has no end.
     TooLarge,
+    /// Before it has said anything it says that it cannot, in these words.
+    Refused(String),
 }
 
 /// The only form in which events reach a client.
@@ -102,8 +106,9 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> ClearedStream<B> {
         }
     }
 
-    /// Waits a little for the first text. A stream that is cut before it is refused like a whole answer.
-    pub async fn begin(&mut self, exchange: &mut Exchange) -> Option<Block> {
+    /// Waits a little for the first text. A stream that is cut before it is refused like a whole answer, and one that breaks before it has failed like one: nobody
+    /// has been told anything, and another may be asked.
+    pub async fn begin(&mut self, exchange: &mut Exchange) -> Result<Option<Block>, Error> {
         let begun = poll_fn(|cx| {
             while !self.spoken && matches!(self.state, State::Open) {
                 ready!(self.advance(cx));
@@ -113,7 +118,11 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> ClearedStream<B> {
         // Who is not waited for any more goes on where it is.
         let _late = tokio::time::timeout(HEAD_WAIT, begun).await;
         self.window.editor.note(exchange);
-        self.window.editor.block.clone().filter(|_| !self.spoken)
+        match mem::replace(&mut self.state, State::Failed) {
+            State::Broken(error) if !self.spoken => return Err(error),
+            state => self.state = state,
+        }
+        Ok(self.window.editor.block.clone().filter(|_| !self.spoken))
     }
 
     /// The whole answer, judged; `None` if it has not been read to its own end.
@@ -196,6 +205,10 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> ClearedStream<B> {
             }
             Some(data) => {
                 let (chunk, as_it_came) = self.halves.read(data).map_err(|_| Broken::NotJson)?;
+                if let Some(error) = chunk.root().get("error").filter(|error| !self.spoken && !error.is_null()) {
+                    let message = error.get("message").and_then(Value::as_str).unwrap_or_default();
+                    return Err(Broken::Refused(message.into_owned()));
+                }
                 let event = if as_it_came { event } else { sse::with_data(&event, chunk.bytes()) };
                 self.window.push(event, Some(chunk), true);
                 return Ok(as_it_came);
@@ -245,6 +258,7 @@ impl From<Broken> for Error {
         let reason = match broken {
             Broken::NotJson => "an event that is not JSON",
             Broken::TooLarge => "an event without an end",
+            Broken::Refused(message) => return response::refused(&message),
         };
         let message = format!("The upstream's stream has {reason}; it was cut off there. Try again, or ask the provider.");
         Self::new(Kind::UpstreamMalformed, message)
