@@ -2,6 +2,7 @@
 
 mod body;
 mod headers;
+mod hooks;
 mod refusal;
 
 pub use body::Body;
@@ -14,6 +15,7 @@ use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use crate::{
     error::{Error, Result},
     exchange::Exchange,
+    guard::Gate,
     pipeline::{Arriving, Head, Reply},
     wire::{Endpoint, Request, replay},
 };
@@ -42,14 +44,15 @@ impl Form {
 /// The response to a request that went through the pipeline.
 pub fn respond(reply: Result<Reply>, form: &Form, exchange: &Exchange) -> Response<Body> {
     let mut response = match reply {
-        Ok(Reply::Whole(head, restored)) => whole(head, restored.body().clone(), form),
+        Ok(Reply::Whole(head, restored)) => whole(head, restored.body().clone(), form, exchange),
         Ok(Reply::Stream(head, stream)) => with_head(head, Body::events(stream)),
         Ok(Reply::Blocked(block)) => match refusal::answer(&block, form) {
-            Some(answer) => whole(Head::json(), answer, form),
-            None => refusal::blocked(&block),
+            Some(answer) => whole(Head::json(), answer, form, exchange),
+            None => refusal::blocked(&block, exchange),
         },
         Err(error) => refusal::error(&error),
     };
+    hooks::mark(&mut response, exchange);
     headers::add(response.headers_mut(), exchange);
     response
 }
@@ -73,11 +76,18 @@ pub fn respond_unread(reply: Result<(Head, Arriving)>, exchange: &Exchange) -> R
 }
 
 /// A whole answer is told as events where the client wants events; what cannot be told is sent as it is.
-fn whole(mut head: Head, body: Bytes, form: &Form) -> Response<Body> {
-    let told = (form.stream && head.status.is_success())
-        .then(|| replay::events(serde_json::from_slice(&body).ok()?, form.include_usage))
-        .flatten();
-    let Some(events) = told else { return with_head(head, Body::whole(body)) };
+fn whole(mut head: Head, body: Bytes, form: &Form, exchange: &Exchange) -> Response<Body> {
+    let succeeded = head.status.is_success();
+    let told =
+        (form.stream && succeeded).then(|| replay::events(serde_json::from_slice(&body).ok()?, form.include_usage)).flatten();
+    let Some(mut events) = told else {
+        let told = succeeded && !exchange.hooks.is_empty();
+        return with_head(head, Body::whole(if told { hooks::with_results(body, &exchange.hooks) } else { body }));
+    };
+    if !exchange.strict {
+        let [before, after] = [Gate::Input, Gate::Output].map(|gate| hooks::chunk(gate, &exchange.hooks));
+        events.frame(before, after);
+    }
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     with_head(head, Body::told(events))
 }

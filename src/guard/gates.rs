@@ -10,8 +10,8 @@ use arc_swap::ArcSwap;
 use moka::sync::Cache;
 
 use super::{
-    InputGate, Meaning, OutputGate, Settings,
-    profiles::{ALL, Profiles},
+    HookLists, Hooks, InputGate, Meaning, OutputGate, Settings, hooks,
+    profiles::Profiles,
     reload::{Reread, Status},
     replace::HashKey,
     rules::Pack,
@@ -50,6 +50,8 @@ pub(super) struct State {
     standard: Gates,
     /// For others, by the names of their profiles.
     chosen: Cache<Vec<String>, Gates>,
+    /// Of configs, by what they say.
+    hooks: Cache<[u8; 16], Hooks>,
 }
 
 /// Both gates, of one state of the rules: a request that begins with one keeps it to its end.
@@ -100,12 +102,26 @@ impl Rules {
         let together = names.iter().map(|&name| name.to_owned()).collect();
         Ok(state.chosen.get_with(together, || Gates::chosen(&state.pack, &state.profiles, &names, self.key)))
     }
+
+    /// The hooks of a config, with the rules as they are now. The problem names its place in the config.
+    pub fn hooks(&self, lists: &HookLists) -> std::result::Result<Hooks, hooks::Problem> {
+        if lists.is_empty() {
+            return Ok(Hooks::default());
+        }
+        let (state, digest) = (self.now.load(), lists.digest());
+        if let Some(known) = state.hooks.get(&digest) {
+            return Ok(known);
+        }
+        let compiled = Hooks::compile(lists, &state.pack, &state.profiles)?;
+        state.hooks.insert(digest, compiled.clone());
+        Ok(compiled)
+    }
 }
 
 impl State {
     pub(super) fn new(pack: Pack, profiles: Profiles, key: HashKey) -> Self {
         let standard = Gates::chosen(&pack, &profiles, &profiles.chosen(None, &BTreeSet::new()), key);
-        Self { pack, profiles, standard, chosen: Cache::new(REMEMBERED) }
+        Self { pack, profiles, standard, chosen: Cache::new(REMEMBERED), hooks: Cache::new(REMEMBERED) }
     }
 
     /// Whether these would be the same rules for everybody.
@@ -114,14 +130,18 @@ impl State {
     }
 
     fn knows(&self, name: &str) -> bool {
-        name == ALL || self.profiles.named.contains_key(name) || self.pack.groups().any(|group| group == name)
+        self.profiles.has(name) || self.pack.groups().any(|group| group == name)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::{Mode, Settings, profiles::Profile, rules::load};
+    use crate::guard::{
+        Mode, Settings,
+        profiles::{ALL, Profile},
+        rules::load,
+    };
 
     fn begun(pack: Pack, profiles: Profiles) -> Rules {
         let settings = Settings { builtin: true, directory: None, overrides: Default::default() };
