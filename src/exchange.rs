@@ -292,10 +292,8 @@ pub struct Exchange {
     pub failures: Vec<RuleFailure>,
     /// Whether the model reads something that no rule could.
     pub unguarded: bool,
-    /// Whether it came with a Portkey config, whose clients know a refusal by its status.
-    pub has_config: bool,
-    /// Whether the client wants nothing in a body that OpenAI would not put there.
-    pub strict: bool,
+    /// Whether it is spoken with as hosted Portkey speaks with its clients: it came with a config.
+    pub portkey: bool,
     /// What the config's hooks came to.
     pub hooks: HookReport,
     /// Where the time went.
@@ -321,8 +319,7 @@ impl Exchange {
             rules: Vec::new(),
             failures: Vec::new(),
             unguarded: false,
-            has_config: false,
-            strict: true,
+            portkey: false,
             hooks: HookReport::default(),
             timings: Timings::default(),
         }

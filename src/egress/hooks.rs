@@ -108,7 +108,6 @@ pub(super) fn chunk(gate: Gate, report: &HookReport) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use http_body_util::BodyExt as _;
 
     use super::*;
     use crate::{
@@ -116,7 +115,7 @@ mod tests {
         exchange::Tenant,
         guard::Refusal,
         pipeline::Reply,
-        wire::Endpoint,
+        wire::{Endpoint, collect},
     };
 
     fn result(verdict: bool) -> HookResult {
@@ -146,10 +145,10 @@ mod tests {
     }
 
     async fn refused(refusal: Refusal, exchange: &Exchange) -> (u16, Value) {
-        let form = Form { endpoint: Endpoint::Chat, model: "m".to_owned(), stream: false, include_usage: false };
+        let form = Form { endpoint: Endpoint::Chat, model: "m".to_owned(), stream: false, include_usage: false, extended: false };
         let response = respond(Ok(Reply::Blocked(block(refusal))), &form, exchange);
         let status = response.status().as_u16();
-        (status, serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap())
+        (status, serde_json::from_slice(&collect::whole(response.into_body(), 1 << 20).await.unwrap()).unwrap())
     }
 
     #[test]
@@ -192,7 +191,7 @@ mod tests {
         let mut exchange = exchange(&[]);
         let (status, body) = refused(Refusal::default(), &exchange).await;
         assert!(status == 400 && body.get("hook_results").is_none());
-        exchange.has_config = true;
+        exchange.portkey = true;
         let (status, body) = refused(Refusal::default(), &exchange).await;
         let hook = &body["hook_results"]["before_request_hooks"][0];
         assert_eq!((status, &body["error"]["code"]), (446, &json!("no-cards")));

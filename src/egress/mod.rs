@@ -31,13 +31,15 @@ pub struct Form {
     pub stream: bool,
     /// With a last event that has the usage.
     pub include_usage: bool,
+    /// With what OpenAI's API does not have: Portkey's clients say that they do not mind.
+    pub extended: bool,
 }
 
 impl Form {
     /// The form that a request asks for.
     pub fn of(request: &Request) -> Self {
         let (endpoint, model) = (request.endpoint(), request.model().to_owned());
-        Self { endpoint, model, stream: request.stream(), include_usage: request.include_usage() }
+        Self { endpoint, model, stream: request.stream(), include_usage: request.include_usage(), extended: false }
     }
 }
 
@@ -84,7 +86,7 @@ fn whole(mut head: Head, body: Bytes, form: &Form, exchange: &Exchange) -> Respo
         let told = succeeded && !exchange.hooks.is_empty();
         return with_head(head, Body::whole(if told { hooks::with_results(body, &exchange.hooks) } else { body }));
     };
-    if !exchange.strict {
+    if form.extended {
         let [before, after] = [Gate::Input, Gate::Output].map(|gate| hooks::chunk(gate, &exchange.hooks));
         events.frame(before, after);
     }

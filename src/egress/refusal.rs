@@ -61,7 +61,7 @@ pub(super) fn blocked(block: &Block, exchange: &Exchange) -> Response<Body> {
         Refusal::Error(status) => status,
         Refusal::Answer(_) | Refusal::Hooks => StatusCode::BAD_REQUEST,
     };
-    if !exchange.has_config {
+    if !exchange.portkey {
         return json_response(status, &body);
     }
     body[hooks::MEMBER] = hooks::with_rule(block, exchange);

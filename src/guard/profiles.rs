@@ -94,8 +94,8 @@ impl Profiles {
     pub fn mode_of(&self, chosen: &BTreeSet<&str>, rule: &Rule) -> Option<Mode> {
         let of = |name: &&str| match self.profile(name) {
             Some(profile) => profile.has(rule).then_some(profile.mode),
-            // A group, or all.
-            None => is_in(rule, name).then_some(Mode::Enforce),
+            // A group, all, or the rule itself.
+            None => (rule.id() == *name || is_in(rule, name)).then_some(Mode::Enforce),
         };
         chosen.iter().filter_map(of).max()
     }

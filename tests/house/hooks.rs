@@ -46,7 +46,7 @@ fn webhook(webhook: &Upstream) -> Value {
     json!({ "id": "default.webhook", "parameters": { "webhookURL": format!("http://{}/check", webhook.address), "timeout": 60_000 } })
 }
 
-fn hook(checks: &[Value], more: Value) -> Value {
+fn hook(checks: &[Value], more: &Value) -> Value {
     let mut hook = json!({ "id": "ask", "checks": checks });
     hook.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({ "before_request_hooks": [hook] })
@@ -56,7 +56,7 @@ fn hook(checks: &[Value], more: Value) -> Value {
 async fn a_webhook_of_a_config_judges_what_the_rules_have_left() {
     for (verdict, deny) in [(true, true), (false, true), (false, false)] {
         let guard = saying(json!({ "verdict": verdict })).await;
-        let (passed, exchange) = passed(&hook(&[webhook(&guard)], json!({ "deny": deny })), "Charge 4111 1111 1111 1111").await;
+        let (passed, exchange) = passed(&hook(&[webhook(&guard)], &json!({ "deny": deny })), "Charge 4111 1111 1111 1111").await;
         assert_eq!(passed.is_some(), verdict || !deny);
         assert_eq!(exchange.hooks.passed(), verdict);
         assert_eq!(guard.asked()[0].json()["request"]["text"], "Charge {{PAYMENT_CARD_1}}");
@@ -76,7 +76,7 @@ async fn who_does_not_answer_passes_unless_the_config_says_otherwise() {
             let mut check = webhook(guard);
             check["parameters"]["failOnError"] = strict.into();
             check["parameters"]["timeout"] = timeout.into();
-            let (passed, exchange) = passed(&hook(&[check], json!({ "deny": true })), "Hi").await;
+            let (passed, exchange) = passed(&hook(&[check], &json!({ "deny": true })), "Hi").await;
             assert_eq!(passed.is_none(), strict);
             let told = json!(exchange.hooks.before[0].checks[0]);
             assert_eq!((&told["error"]["name"], &told["verdict"], &told["data"]), (&json!(name), &json!(false), &Value::Null));
@@ -100,7 +100,7 @@ async fn adding(word: &'static str) -> Upstream {
 async fn changes_of_webhooks_and_other_checks_add_up_and_are_judged_again() {
     let (one, two) = (adding("one").await, adding("5500-0055-5555-5559").await);
     let replace = json!({ "id": "regexReplace", "parameters": { "rule": "Hi", "redactText": "Hello" } });
-    let config = hook(&[webhook(&one), replace, webhook(&two)], json!({}));
+    let config = hook(&[webhook(&one), replace, webhook(&two)], &json!({}));
     let (passed, exchange) = passed(&config, "Hi").await;
     assert_eq!(passed.as_deref(), Some("Hello one {{PAYMENT_CARD_1}}"), "a webhook brings in no card");
     let transformed: Vec<_> = exchange.hooks.before[0].checks.iter().map(|check| check.transformed).collect();
@@ -115,7 +115,7 @@ async fn nobody_waits_for_an_asynchronous_hook_and_it_changes_nothing() {
         talk.json(&json!({ "verdict": false, "transformedData": { "request": { "json": {} } } })).await
     })
     .await;
-    let (passed, exchange) = passed(&hook(&[webhook(&guard)], json!({ "async": true, "deny": true })), "Hi").await;
+    let (passed, exchange) = passed(&hook(&[webhook(&guard)], &json!({ "async": true, "deny": true })), "Hi").await;
     assert_eq!(passed.as_deref(), Some("Hi"));
     assert!(exchange.hooks.is_empty());
     guard.was_asked(1).await;
@@ -125,7 +125,7 @@ async fn nobody_waits_for_an_asynchronous_hook_and_it_changes_nothing() {
 #[tokio::test]
 async fn a_sequential_hook_asks_one_after_the_other() {
     let (one, two) = (adding("one").await, adding("two").await);
-    let config = hook(&[webhook(&one), webhook(&two)], json!({ "sequential": true }));
+    let config = hook(&[webhook(&one), webhook(&two)], &json!({ "sequential": true }));
     assert_eq!(passed(&config, "Hi").await.0.as_deref(), Some("Hi one two"));
     assert_eq!((one.calls(), two.calls()), (1, 1), "nobody is asked twice");
 }

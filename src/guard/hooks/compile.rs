@@ -61,8 +61,8 @@ pub(super) enum Does {
 pub(super) enum Asked {
     /// By the config.
     Own(Box<dyn RemoteCheck>),
-    /// By a rule that the config names: its check of this index, and whether it refuses.
-    OfRule(Arc<Rule>, usize, bool),
+    /// By a rule that the config names and softens: its check of this index.
+    OfRule(Arc<Rule>, usize),
 }
 
 impl Asked {
@@ -70,13 +70,8 @@ impl Asked {
     pub(super) fn check(&self) -> Option<&dyn RemoteCheck> {
         match self {
             Self::Own(check) => Some(&**check),
-            Self::OfRule(rule, n, _) => rule.remote_checks().get(*n).map(|check| &**check),
+            Self::OfRule(rule, n) => rule.remote_checks().get(*n).map(|check| &**check),
         }
-    }
-
-    /// Whether the hook refuses for its sake.
-    pub(super) fn denies(&self) -> bool {
-        matches!(self, Self::OfRule(_, _, true))
     }
 }
 
@@ -90,6 +85,13 @@ pub(super) struct Rules {
     pub(super) said_only: bool,
     /// Whether it is well if they find something.
     pub(super) not: bool,
+}
+
+impl Rules {
+    /// Whether they are named, and what they say is done: such rules stand at the gate as well.
+    pub(super) fn stand_at_the_gate(&self) -> bool {
+        !self.said_only && matches!(self.action, None | Some(Action::Block))
+    }
 }
 
 /// Compiles the hooks of a gate.
@@ -171,7 +173,7 @@ impl Compiler<'_> {
             Gate::Output => [&self.pack.output, &self.pack.input],
         };
         let names = BTreeSet::from([id.as_str()]);
-        let mode = |rule: &Rule| if rule.id() == id { Some(Mode::Enforce) } else { self.profiles.mode_of(&names, rule) };
+        let mode = |rule: &Rule| self.profiles.mode_of(&names, rule);
         let (mut set, mut said_only) = (own.select(mode), false);
         if set.rules().is_empty() {
             // Somebody wants it here, so it judges here what is said.
@@ -180,15 +182,16 @@ impl Compiler<'_> {
         if set.rules().is_empty() {
             return Err(Problem::new(path, format!("no rule of `{id}` runs here; name one by its id, or ask the operator")));
         }
-        for rule in set.rules().iter().filter(|_| !said_only) {
-            let denies = action.unwrap_or(rule.written().action) == Action::Block;
+        let rules = Rules { set, action, said_only, not: false };
+        // At the gate they ask and put before what they have to.
+        for rule in rules.set.rules().iter().filter(|_| !said_only && !rules.stand_at_the_gate()) {
             let fail_on_error = rule.written().on_error == OnError::Closed;
             let check = |does| Check { id: rule.id().to_owned(), does, fail_on_error };
-            let asked = (0..rule.remote_checks().len()).map(|n| Does::Remote(Asked::OfRule(Arc::clone(rule), n, denies)));
+            let asked = (0..rule.remote_checks().len()).map(|n| Does::Remote(Asked::OfRule(Arc::clone(rule), n)));
             out.extend(asked.chain(rule.prefixes().iter().cloned().map(Does::Prefix)).map(check));
         }
-        let fail_on_error = set.rules().iter().any(|rule| rule.written().on_error == OnError::Closed);
-        out.push(Check { id, does: Does::Rules(Rules { set, action, said_only, not: false }), fail_on_error });
+        let fail_on_error = rules.set.rules().iter().any(|rule| rule.written().on_error == OnError::Closed);
+        out.push(Check { id, does: Does::Rules(rules), fail_on_error });
         Ok(())
     }
 

@@ -105,16 +105,8 @@ impl Rules {
             self.follow(&finding, n, reading, &mut verdict, claims);
         }
         let said = reading.joined();
-        for rule in self.set.rules().iter().filter(|rule| self.was_replaced(rule, noted, &said)) {
-            verdict.rules.insert(rule.id().to_owned());
-            match self.action {
-                Some(Action::Replace) => verdict.transformed = true,
-                None => {}
-                Some(action) => {
-                    verdict.passed = false;
-                    verdict.denies |= action == Action::Block;
-                }
-            }
+        for rule in self.set.rules() {
+            self.recall(rule, noted, &said, &mut verdict);
         }
         verdict.passed ^= self.not;
         verdict
@@ -173,15 +165,27 @@ impl Rules {
         }
     }
 
-    /// Whether the gate has already written over what this rule finds, so that it is found no more.
-    fn was_replaced(&self, rule: &Rule, noted: &[RuleNote], said: &str) -> bool {
-        let by_the_gate = noted.iter().any(|note| note.rule == rule.id() && note.action == Action::Replace.as_str());
-        let stands_there = || match rule.replacement() {
-            Replacement::Placeholder { label, .. } => {
-                placeholders(said).any(|span| said[span].strip_prefix("{{").is_some_and(|rest| rest.starts_with(label.as_str())))
+    /// What the gate has found is not there any more, or cannot be seen from here.
+    fn recall(&self, rule: &Rule, noted: &[RuleNote], said: &str, verdict: &mut Verdict) {
+        let has = |action: Action| noted.iter().any(|note| note.rule == rule.id() && note.action == action.as_str());
+        let replaced = has(Action::Replace) && (!self.said_only || stood_in(rule, said));
+        let warned = has(Action::Warn) && !self.said_only && rule.is_seen_at_the_gate_alone();
+        if !replaced && !warned {
+            return;
+        }
+        verdict.rules.insert(rule.id().to_owned());
+        match self.action {
+            None | Some(Action::Replace) if replaced => verdict.transformed |= self.action.is_some(),
+            action => {
+                verdict.passed = false;
+                verdict.denies |= action == Some(Action::Block);
             }
-            _ => true,
-        };
-        by_the_gate && (!self.said_only || stands_there())
+        }
     }
+}
+
+/// Whether a stand-in of the rule's is in a text, as far as one can be told.
+fn stood_in(rule: &Rule, text: &str) -> bool {
+    let Replacement::Placeholder { label, .. } = rule.replacement() else { return true };
+    placeholders(text).any(|span| text[span].strip_prefix("{{").is_some_and(|rest| rest.starts_with(label.as_str())))
 }

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! let hooks = self.rules.hooks(&plan.hooks)?;                                     // a Problem names the place in the config
+//! let gates = self.rules.gates_with(profiles, &call.profiles, &hooks)?;           // rules that are named stand at the gates, too
 //! …
 //! let screening = self.callouts.screen(…).await?;                                 // 1
 //! let screening = hooks.before(&gates.input, screening, errand, exchange).await?; // a denial is a Block
@@ -91,6 +92,26 @@ impl Hooks {
         if self.is_empty() { [0; 16] } else { self.fingerprint }
     }
 
+    /// Whether they name rules that stand at a gate for their sake.
+    pub fn names_rules(&self) -> bool {
+        [Gate::Input, Gate::Output].into_iter().any(|gate| self.names(gate).next().is_some())
+    }
+
+    /// What names rules that are to do at this gate what they say themselves, or to block.
+    pub fn names(&self, gate: Gate) -> impl Iterator<Item = &str> {
+        let checks = self.of(gate).iter().filter(|hook| !hook.is_async).flat_map(|hook| &hook.checks);
+        checks
+            .filter(|check| matches!(&check.does, Does::Rules(rules) if rules.stand_at_the_gate()))
+            .map(|check| check.id.as_str())
+    }
+
+    fn of(&self, gate: Gate) -> &Arc<[Hook]> {
+        match gate {
+            Gate::Input => &self.before,
+            Gate::Output => &self.after,
+        }
+    }
+
     /// Has a request judged that the gate has let pass.
     pub async fn before(
         &self,
@@ -159,7 +180,7 @@ impl Hooks {
 
     /// Runs the hooks that nobody waits for: they judge what came past, and only the log and a metric say what they came to.
     fn beside(&self, gate: Gate, subject: &Subject, errand: Errand<'_>, exchange: &Exchange) {
-        let hooks = if gate == Gate::Input { &self.before } else { &self.after };
+        let hooks = self.of(gate);
         if !hooks.iter().any(|hook| hook.is_async) {
             return;
         }

@@ -320,6 +320,23 @@ async fn rules_named_for_the_other_gate_judge_what_is_said() {
     assert!(String::from_utf8_lossy(changed.body()).contains("[EMAIL_ADDRESS]"));
 }
 
+#[test]
+fn named_rules_stand_at_the_gates_unless_the_config_softens_them() {
+    let names = |config: Value| {
+        let hooks = compiled(&config).unwrap();
+        let of = |gate| hooks.names(gate).map(str::to_owned).collect::<Vec<_>>();
+        [of(Gate::Input), of(Gate::Output)]
+    };
+    let config = |on_fail: Value| json!({"guardrails": {"input_guardrails": ["topic-restriction"], "output_guardrails": ["harmful-answer"], "on_fail": on_fail}});
+    for on_fail in [Value::Null, json!("block")] {
+        assert_eq!(names(config(on_fail)), [vec!["topic-restriction".to_owned()], vec!["harmful-answer".to_owned()]]);
+    }
+    let none = [Vec::<String>::new(), Vec::new()];
+    assert_eq!(names(config(json!("warn"))), none);
+    assert_eq!(names(json!({"input_guardrails": [{"portkey.pii": {}}, {"id": "topic-restriction", "async": true}]})), none);
+    assert_eq!(names(json!({"output_guardrails": ["no-pii"]})), none, "its rules look at requests");
+}
+
 /// What a config may hold in the place of something else.
 fn anything() -> impl Strategy<Value = Value> {
     let words =

@@ -164,6 +164,11 @@ impl Rule {
         self.checks.texts.is_empty() && self.checks.facts.is_empty() && !self.checks.vectors.is_empty()
     }
 
+    /// Whether some of what it finds is found only where vectors are computed and others are asked.
+    pub(in crate::guard) fn is_seen_at_the_gate_alone(&self) -> bool {
+        !self.checks.vectors.is_empty() || !self.checks.remotes.is_empty()
+    }
+
     /// Its checks on the meaning of a text.
     pub(in crate::guard) fn vector_checks(&self) -> &[Box<dyn VectorCheck>] {
         &self.checks.vectors
