@@ -5,7 +5,8 @@
 //! costs. The engine is the one that `lockgate serve` would choose; filling the cache takes some seconds first.
 //!
 //! What a miss adds is measured with an engine that hands out vectors made beforehand, so that nothing of an embedding is left in it but the way to its thread
-//! and back, which has a row of its own. The search is in the lookup, and has rows of its own, too.
+//! and back. Each part of the lookup has a row of its own, and they add up to it: decoding and screening, which a request without a cache needs too, the scope
+//! and the look for the same request, the way to the thread and back, what the text is taken apart into, and the search.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench fails by panicking")]
 
@@ -20,7 +21,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use futures_util::FutureExt as _;
 use lockgate::{
     cache::{
-        Cache, Exact, Lookup, Mode, Question, Semantic, Settings, Ticket, Wish,
+        Cache, CachePlan, Exact, Lookup, Mode, Question, Semantic, Settings, Ticket, Wish,
         verify::{Pair, Reading, Side, Stances, verify},
     },
     config::environment,
@@ -33,6 +34,8 @@ use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
 const ENTRIES: usize = 10_000;
+/// As many as one application asks about in a day or two.
+const FEW: usize = 1_000;
 
 const VERBS: [&str; 20] = [
     "cancel",
@@ -159,7 +162,7 @@ struct House {
 
 impl House {
     /// Answers to the first questions are in the cache.
-    fn filled(engine: Arc<dyn Embedder>, threads: usize) -> Self {
+    fn filled(engine: Arc<dyn Embedder>, threads: usize, entries: usize) -> Self {
         let settings = Settings {
             mode: Mode::Semantic,
             threshold: 0.9,
@@ -182,10 +185,10 @@ impl House {
             worker,
             runtime: Builder::new_current_thread().build().unwrap(),
         };
-        for question in questions().take(ENTRIES) {
+        for question in questions().take(entries) {
             house.runtime.block_on(house.fill(&question));
         }
-        assert_eq!(house.cache.size().vectors, ENTRIES);
+        assert_eq!(house.cache.size().vectors, entries);
         house
     }
 
@@ -200,7 +203,7 @@ impl House {
         let mut exchange = Exchange::new("bench".to_owned(), Tenant([1; 16]));
         let screened = self.screened(body, &mut exchange);
         let plan = self.cache.plan(wish);
-        let lookup = match self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) {
+        let lookup = match self.cache.lookup_exact(&screened, &plan, b"upstream", &mut exchange) {
             Exact::Hit(stored) => Lookup::Hit(stored, None),
             Exact::Miss(scope) => self.cache.lookup(&scope, &screened, &plan, &mut exchange).await,
             Exact::Bypass => panic!("the cache is on"),
@@ -219,12 +222,17 @@ impl House {
         cleared.body().clone()
     }
 
-    /// A text as a lookup takes it apart.
-    fn question(&self, text: &str) -> Question {
+    /// A request that has passed the input gate, and the plan for one that must not be a hit.
+    fn fresh(&self, text: &str) -> (Screened, CachePlan, Exchange) {
         let mut exchange = Exchange::new("bench".to_owned(), Tenant([1; 16]));
         let screened = self.screened(body(text), &mut exchange);
-        let plan = self.cache.plan(&Wish { refresh: true, ..Wish::default() });
-        let Exact::Miss(scope) = self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) else { panic!("a hit") };
+        (screened, self.cache.plan(&Wish { refresh: true, ..Wish::default() }), exchange)
+    }
+
+    /// A text as a lookup takes it apart.
+    fn question(&self, text: &str) -> Question {
+        let (screened, plan, mut exchange) = self.fresh(text);
+        let Exact::Miss(scope) = self.cache.lookup_exact(&screened, &plan, b"upstream", &mut exchange) else { panic!("a hit") };
         let embedding = self.engine.embed(text).unwrap();
         let (reading, tokens) = (Reading::of(text), TokenVectors::of(&embedding));
         Question { partition: scope.partition, text: text.into(), reading, vector: embedding.vector, tokens }
@@ -264,7 +272,7 @@ fn main() {
         .sample_size(50)
         .configure_from_args();
     let (engine, threads) = engine();
-    let house = House::filled(Arc::clone(&engine), threads);
+    let house = House::filled(Arc::clone(&engine), threads, ENTRIES);
     let (same, alike) = (body("How do I cancel the subscription of my bank?"), "How do I cancel the subscription of my bank");
 
     let mut group = criterion.benchmark_group("exact");
@@ -288,27 +296,40 @@ fn main() {
         bencher.iter(|| house.runtime.block_on(house.hit(alike.clone(), CacheStatus::SemanticHit)));
     });
     group.finish();
-    let made = Mutex::default();
-    miss(&mut criterion, &House::filled(Arc::new(Beforehand { engine, made }), threads));
+    let beforehand: Arc<dyn Embedder> = Arc::new(Beforehand { engine, made: Mutex::default() });
+    for entries in [FEW, ENTRIES] {
+        miss(&mut criterion, &House::filled(Arc::clone(&beforehand), threads, entries), entries);
+    }
     verification(&mut criterion, &*house.engine);
     criterion.final_summary();
 }
 
 /// What a miss costs beside its embedding: a lookup, and later keeping the answer.
-fn miss(criterion: &mut Criterion, house: &House) {
+fn miss(criterion: &mut Criterion, house: &House, entries: usize) {
     let (far, near) = ("Why do cats purr when they sleep?", "How do I cancel the subscription of my bank");
     let far_body = body(far);
-    let mut group = criterion.benchmark_group(format!("miss among {ENTRIES}"));
+    let mut group = criterion.benchmark_group(format!("miss among {entries}"));
     group.throughput(Throughput::Elements(1));
     group.bench_function("lookup, its embedding made beforehand", |bencher| {
         bencher.iter(|| house.runtime.block_on(house.lookup(far_body.clone(), &Wish::default())).0);
+    });
+    group.bench_function("of that, decoding and screening", |bencher| {
+        bencher.iter(|| house.screened(far_body.clone(), &mut Exchange::new("bench".to_owned(), Tenant([1; 16]))));
+    });
+    let (screened, plan, mut exchange) = house.fresh(far);
+    group.bench_function("of that, the scope and the same request", |bencher| {
+        bencher.iter(|| house.cache.lookup_exact(&screened, &plan, b"upstream", &mut exchange));
+    });
+    let embedding = house.engine.embed(far).unwrap();
+    group.bench_function("of that, taking the text apart", |bencher| {
+        bencher.iter(|| (Reading::of(far), TokenVectors::of(&embedding)));
     });
     group.bench_function("of that, to the embedding thread and back", |bencher| {
         bencher.iter(|| {
             house.runtime.block_on(house.worker.embed(far.to_owned(), |_, embedding| embedding.vector)).unwrap().unwrap()
         });
     });
-    for (name, text) in [("of that, the scan", far), ("scan and verification of the few nearest", near)] {
+    for (name, text) in [("of that, the search", far), ("search and verification of the few nearest", near)] {
         let (question, plan) = (house.question(text), house.cache.plan(&Wish::default()));
         group.bench_function(name, |bencher| bencher.iter(|| house.cache.candidates(&question, &plan)));
     }

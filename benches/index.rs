@@ -36,8 +36,9 @@ use lockgate::{
 const SIZES: [u64; 4] = [1_000, 10_000, 50_000, 100_000];
 const MILLION: u64 = 1_000_000;
 const QUERIES: u64 = 1_000;
-/// As many as a lookup asks for.
+/// As many as a lookup asks for, and as near.
 const COUNT: usize = 4;
+const FLOOR: f32 = 0.6;
 /// Length of the noise that makes an entry of a sentence, and of the noise that makes a query of an entry.
 const ENTRY_NOISE: f32 = 0.5;
 const QUERY_NOISE: [f32; 3] = [0.2, 0.4, 0.8];
@@ -206,7 +207,7 @@ fn measure(corpus: &Corpus, entries: u64) {
         flat_bytes as u64 / entries,
         graph_bytes as u64 / entries,
     );
-    let missing = (0..entries).step_by(97).filter(|&id| layered.nearest(&corpus.entry(id), 1)[0].1 < 0.9999).count();
+    let missing = (0..entries).step_by(97).filter(|&id| layered.nearest(&corpus.entry(id), 1, FLOOR)[0].1 < 0.9999).count();
     assert_eq!(missing, 0, "every entry finds itself");
 }
 
@@ -222,12 +223,12 @@ struct Searched {
 
 impl Searched {
     fn of(index: &impl VectorIndex, queries: &[Vec<f32>]) -> Self {
-        queries.iter().take(50).for_each(|query| drop(black_box(index.nearest(query, COUNT))));
+        queries.iter().take(50).for_each(|query| drop(black_box(index.nearest(query, COUNT, FLOOR))));
         let (mut took, first) = queries
             .iter()
             .map(|query| {
                 let started = clock::now();
-                let found = black_box(index.nearest(query, COUNT));
+                let found = black_box(index.nearest(query, COUNT, FLOOR));
                 (started.elapsed(), found[0].1)
             })
             .unzip::<_, _, Vec<_>, Vec<_>>();

@@ -25,14 +25,16 @@ use crate::{
     embed::{self, Bundled, EmbedError, EngineChoice, Fingerprint, Worker},
     guard::{Callouts, Meaning, Rules, rules},
     ingress::{self, Bounds, Listener, Service, Workers, serve},
-    ledger::Savings,
+    ledger::{Branches, Savings},
     outbound::Client,
     pipeline::Pipeline,
-    route::{self, Router},
+    route::{self, Router, prompts::Prompts},
 };
 
+mod limits;
 mod reload;
 
+use limits::Keeper;
 use reload::Watch;
 
 /// Patience with a demo upstream that nobody configured.
@@ -45,7 +47,7 @@ const CONSOLE_CONNECTIONS: usize = 64;
 /// Why Lockgate does not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// Rule files with mistakes.
+    /// Rule files or prompts with mistakes.
     Rules(Vec<Report>),
     /// The model or its engine.
     Embedding(EmbedError),
@@ -98,6 +100,7 @@ pub struct App {
     drain: Duration,
     loaded: Loaded,
     watch: Watch,
+    keeper: Option<Keeper>,
 }
 
 impl App {
@@ -119,14 +122,12 @@ impl App {
             Some(route) => (route, None),
             None => start_demo().await?,
         };
+        let prompts = route.prompts.as_deref().map(Prompts::load).transpose().map_err(StartError::Rules)?;
         let mut outbound = config.outbound;
         outbound.allow_loopback |= demo.is_some();
         let client = Client::new(&outbound);
-        let mut router = Router::new(&route, client.clone()).ok_or_else(|| {
-            StartError::Upstream(
-                "`upstream.url` has no host, or `upstream.api_key` has characters that no header can hold".to_owned(),
-            )
-        })?;
+        let mut router =
+            Router::new(&route, client.clone()).ok_or_else(|| StartError::Upstream("`upstream.url` has no host".to_owned()))?;
         if demo.is_some() {
             // Its port is another one each time, its answers are not.
             router = router.known_as("demo");
@@ -146,20 +147,24 @@ impl App {
         cache.recall().await;
         let (rules, savings) = (
             Arc::new(Rules::new(pack, (config.guard, config.profiles), &secret, meaning, reread)),
-            Arc::new(Savings::new(config.ledger)),
+            Arc::new(Savings::new(config.ledger.with_shipped())),
         );
         let rooms = Rooms { cache: cache.clone(), rules: Arc::clone(&rules), savings: Arc::clone(&savings) };
         let console = Console::new(loaded.clone(), rooms, metrics);
-        let watch = Watch { rules: Arc::clone(&rules), file: config.file, seen };
+        let watch = Watch { rules: Arc::clone(&rules), file: config.file, seen, vault: router.vault().clone() };
         let local_only = config.access.client_keys.is_empty();
+        let access = Access::new(&config.access, secret);
+        let keeper = Keeper::open(&access.limits, config.store.as_ref().and_then(|store| store.path.as_deref()));
         let pipeline = Pipeline {
-            access: Access::new(&config.access, secret),
+            access,
             rules,
             callouts: Callouts::new(client),
             cache: cache.clone(),
             flights: Flights::default(),
             router,
             savings,
+            branches: Branches::default(),
+            prompts: prompts.unwrap_or_default(),
         };
         let settings = config.ingress;
         let data = bind(settings.listen, &settings, settings.max_connections).await?;
@@ -173,7 +178,7 @@ impl App {
         let workers = Workers::start()?;
         let restored = cache.clone();
         tokio::spawn(async move { restored.restore().await });
-        Ok(Self { service, console, cache, workers, data, admin, health, demo, drain, loaded, watch })
+        Ok(Self { service, console, cache, workers, data, admin, health, demo, drain, loaded, watch, keeper })
     }
 
     /// Where the data port listens.
@@ -203,7 +208,7 @@ impl App {
 
     /// Serves until `stop` is done, and drains. Returns how many connections had to be cut off.
     pub async fn run(self, stop: impl Future) -> usize {
-        let Self { service, console, cache, workers, data, admin, health, demo, drain, loaded: _, watch } = self;
+        let Self { service, console, cache, workers, data, admin, health, demo, drain, loaded: _, watch, keeper } = self;
         let (ended, end) = watch::channel(false);
         let mut consoles = JoinSet::new();
         let wait = move || {
@@ -222,6 +227,9 @@ impl App {
         }
         consoles.spawn(upkeep(Arc::clone(&console), wait()));
         consoles.spawn(watch.run(wait()));
+        if let Some(keeper) = keeper {
+            consoles.spawn(keeper.run(wait()));
+        }
         let handler = move |request| {
             let service = Arc::clone(&service);
             async move { service.call(request).await }
@@ -321,7 +329,7 @@ async fn start_demo() -> Result<(route::Settings, Option<(SocketAddr, JoinHandle
     let address = listener.local_addr()?;
     let base_url: Uri = format!("http://{address}/v1").parse().map_err(|error| StartError::Upstream(format!("{error}")))?;
     let task = tokio::spawn(demo::serve(listener, demo::Directives::default(), std::future::pending::<()>()));
-    let settings = route::Settings { base_url, api_key: None, response_timeout: DEMO_TIMEOUT, idle_timeout: DEMO_TIMEOUT };
+    let settings = route::Settings::to(base_url, DEMO_TIMEOUT);
     Ok((settings, Some((address, task))))
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong with a request, and whose fault it is. No HTTP here: `egress` gives each kind its status.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 /// Who has to act for the failure to go away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,16 @@ pub enum Kind {
     UpgradeRefused,
     /// The request asks for something that Lockgate does not do yet.
     Unsupported,
+    /// The config that says where the request goes cannot be read, or leads nowhere.
+    InvalidConfig,
+    /// The caller may not use what it names.
+    Forbidden,
+    /// The caller has had as many requests or tokens as it may have for now.
+    Limited,
+    /// What the caller may spend is spent.
+    OverBudget,
+    /// The upstream did not answer in the time that the request gives it.
+    RequestTimeout,
     /// The upstream cannot be reached.
     Unreachable,
     /// The upstream's address may not be called.
@@ -96,10 +106,17 @@ impl Kind {
             | Self::UnknownEntry
             | Self::WrongMethod
             | Self::UpgradeRefused
-            | Self::Unsupported => Origin::Client,
-            Self::Unreachable | Self::UpstreamTimeout | Self::UpstreamReset | Self::UpstreamMalformed | Self::UpstreamError => {
-                Origin::Upstream
-            }
+            | Self::Unsupported
+            | Self::InvalidConfig
+            | Self::Forbidden
+            | Self::Limited
+            | Self::OverBudget => Origin::Client,
+            Self::Unreachable
+            | Self::RequestTimeout
+            | Self::UpstreamTimeout
+            | Self::UpstreamReset
+            | Self::UpstreamMalformed
+            | Self::UpstreamError => Origin::Upstream,
             Self::ForbiddenAddress | Self::Unavailable | Self::Internal => Origin::Internal,
         }
     }
@@ -123,6 +140,11 @@ impl Kind {
             Self::WrongMethod => "wrong_method",
             Self::UpgradeRefused => "upgrade_refused",
             Self::Unsupported => "unsupported",
+            Self::InvalidConfig => "invalid_config",
+            Self::Forbidden => "forbidden",
+            Self::Limited => "rate_limit_exceeded",
+            Self::OverBudget => "budget_exceeded",
+            Self::RequestTimeout => "request_timeout",
             Self::Unreachable => "upstream_unreachable",
             Self::ForbiddenAddress => "forbidden_address",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -142,6 +164,7 @@ pub struct Error {
     message: String,
     param: Option<String>,
     detail: Option<String>,
+    retry_after: Option<Duration>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -151,7 +174,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error whose message names the place and the remedy.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), param: None, detail: None, source: None }
+        Self { kind, message: message.into(), param: None, detail: None, retry_after: None, source: None }
     }
 
     /// Adds the request field at fault, as in `messages[0].content`.
@@ -165,6 +188,13 @@ impl Error {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds after how long another try makes sense.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
         self
     }
 
@@ -189,6 +219,11 @@ impl Error {
     pub fn told(&self) -> String {
         let detail = self.detail.as_deref().map(|detail| format!(" It said: {detail}")).unwrap_or_default();
         format!("{}{detail}", self.message)
+    }
+
+    /// After how long another try makes sense, where that is known.
+    pub fn wait(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The request field at fault.

@@ -40,6 +40,8 @@ pub enum CacheStatus {
     Hit,
     /// A request that means the same was answered before.
     SemanticHit,
+    /// As a miss, where one that means the same was asked for by name.
+    SemanticMiss,
     /// The client asked for a fresh answer, which replaces its own entry.
     Refresh,
     /// The cache had no part in this request.
@@ -53,6 +55,7 @@ impl CacheStatus {
             Self::Miss => "MISS",
             Self::Hit => "HIT",
             Self::SemanticHit => "SEMANTIC HIT",
+            Self::SemanticMiss => "SEMANTIC MISS",
             Self::Refresh => "REFRESH",
             Self::Disabled => "DISABLED",
         }
@@ -66,6 +69,8 @@ pub enum Bypass {
     Configured,
     /// The client asked not to be answered from the cache or not to be stored.
     Client,
+    /// The request's config names no cache.
+    Config,
     /// Answers of this kind are compared exactly only: vectors, and completions that repeat their prompt.
     Endpoint,
     /// The last message is not a user's text alone.
@@ -90,6 +95,7 @@ impl Bypass {
         match self {
             Self::Configured => "configured",
             Self::Client => "client",
+            Self::Config => "config",
             Self::Endpoint => "endpoint",
             Self::NotText => "not-text",
             Self::Now => "now",
@@ -250,6 +256,36 @@ pub struct HookError {
     pub message: String,
 }
 
+/// Where a request went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RouteNote {
+    /// The target's place in its config: `config.targets[0]`.
+    pub option: String,
+    /// The provider's slug.
+    pub provider: String,
+    /// The virtual key's name, if it was called with one.
+    pub virtual_key: Option<String>,
+    /// How often that target was asked again; -1 if it wanted to be left alone for too long.
+    pub retries: i32,
+    /// How many targets were asked.
+    pub targets: u32,
+    /// The model that was asked for there.
+    pub model: String,
+}
+
+/// What is left of a limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// `requests`, `tokens` or `usd`.
+    pub unit: &'static str,
+    /// The limit.
+    pub most: f64,
+    /// What is left of it.
+    pub left: f64,
+    /// When its window ends.
+    pub reset: Duration,
+}
+
 /// Where the time of a request went.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Timings {
@@ -292,6 +328,18 @@ pub struct Exchange {
     pub failures: Vec<RuleFailure>,
     /// Whether the model reads something that no rule could.
     pub unguarded: bool,
+    /// Where it went; of a hit, where it would have gone first.
+    pub route: Option<Arc<RouteNote>>,
+    /// The prompt that the request was made of, with its version.
+    pub prompt: Option<String>,
+    /// US dollars that the call has cost, where the price of the model is known.
+    pub usd: Option<f64>,
+    /// Whether the tokens of the cost are counted here and not by the provider.
+    pub estimated: bool,
+    /// What is left of the caller's limits.
+    pub standing: Vec<Standing>,
+    /// The threshold that holds in place of a lower one that the client asked for.
+    pub clamped: Option<f32>,
     /// Whether it is spoken with as hosted Portkey speaks with its clients: it came with a config.
     pub portkey: bool,
     /// What the config's hooks came to.
@@ -319,6 +367,12 @@ impl Exchange {
             rules: Vec::new(),
             failures: Vec::new(),
             unguarded: false,
+            route: None,
+            prompt: None,
+            usd: None,
+            estimated: false,
+            standing: Vec::new(),
+            clamped: None,
             portkey: false,
             hooks: HookReport::default(),
             timings: Timings::default(),
@@ -333,10 +387,15 @@ impl Exchange {
 
     /// Takes over what was noted on the shared part. Its time is counted once, with the request that was carried out.
     pub fn land(&mut self, shared: Self, follower: bool) {
-        let Self { cache, bypass, judged, age, entry, cost, rules, failures, timings, hooks, .. } = shared;
+        let Self { cache, bypass, judged, age, entry, cost, usd, estimated, rules, failures, route, timings, hooks, .. } = shared;
         (self.cache, self.bypass, self.judged, self.age) = (cache, bypass, judged, age);
-        (self.entry, self.cost, self.follower) = (entry, cost, follower);
+        (self.entry, self.cost, self.follower, self.route) = (entry, cost, follower, route);
+        (self.usd, self.estimated) = (usd, estimated);
         self.hooks.after = hooks.after;
+        if !hooks.before.is_empty() {
+            // Another target has had hooks of its own.
+            self.hooks.before = hooks.before;
+        }
         self.note_rules(rules);
         self.note_failures(failures);
         if !follower {

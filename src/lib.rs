@@ -7,11 +7,12 @@
 //! ```text
 //! app ─HTTP─▶ ingress ─▶ pipeline ──────────────────────────────────────────────▶ egress ─HTTP─▶ app
 //!                        access   who calls: client key or credential, tenant
+//!                        plan     its headers, its key and the operator's configs → which targets, in which order
 //!                      1 guard    input gate: Screened request, or a Block
 //!                      2 cache    exact hit; who misses joins a flight, and what follows happens once for all on it:
 //!                                 semantic hit, miss with a Ticket, bypass with a reason
-//!                      3 route    on a miss or a bypass: attempt the upstream, through outbound
-//!                      4 guard    output gate: Cleared answer, or a Block
+//!                      3 route    on a miss or a bypass: attempt a target, through outbound
+//!                      4 guard    output gate: Cleared answer, or a Block; 3 and 4 take turns until the plan stops
 //!                      5 cache    admit, only a Cleared and Complete answer
 //!                        restore  each caller's own values back into placeholders, last of all
 //! ```
@@ -19,7 +20,8 @@
 //! [`ingress`] listens, bounds what comes in and decodes it to a [`wire::Request`] that keeps the bytes as they were sent. [`access`] says who calls.
 //! [`pipeline`] knows the order of the stages and nothing else does. The input gate of [`guard`] makes it [`guard::Screened`], after whom its rules ask ([`guard::Callouts`]) has had a say; [`cache`] looks it up. When the
 //! exact tier misses, the request joins the flight ([`cache::flight`]) of those who ask for the same, or leads one, which asks [`embed`] for a vector,
-//! has the nearest entries verified ([`cache::verify`]), and makes the one upstream call. [`route`] attempts the upstream over [`outbound`], the only client socket. The output gate makes the answer
+//! has the nearest entries verified ([`cache::verify`]), and makes the one upstream call. [`route`] has planned where it goes ([`route::config`]), and attempts one target after the other over
+//! [`outbound`], the only client socket, in the words of its provider ([`route::provider`]). The output gate makes the answer
 //! [`guard::Cleared`], hits included, and mints [`guard::Complete`] when the model had said all; only with both does the cache admit it, and hand it to
 //! its [`cache::store`], which keeps it across restarts. A stream is a [`guard::ClearedStream`], told as far as no match can reach back into it. What a caller gets is
 //! [`guard::Restored`], and there is no way from there into the cache. [`egress`] turns answer or
@@ -41,7 +43,7 @@
 //! 8. Vectors of different models, engines, precisions or CPU kinds never meet in one index: [`embed::Fingerprint`] includes a probe vector, because int8
 //!    arithmetic differs between CPUs.
 //! 9. Nothing is served for its meaning that was not verified. A check can lower a score, and no check can raise it.
-//! 9. A store that was filled by one engine keeps it: a shared library that appears does not silently empty the cache.
+//! 10. A store that was filled by one engine keeps it: a shared library that appears does not silently empty the cache.
 
 // In travel order; the blank lines keep the formatter from sorting them.
 

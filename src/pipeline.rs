@@ -9,21 +9,25 @@ use crate::{
     cache::{Cache, Exact, flight::Flights},
     error::{Error, Result},
     exchange::Exchange,
-    guard::{Callouts, ClearedStream, Clearing, Rules, Screening, hold},
-    ledger::{self, Record, Savings},
-    route::{AnswerBody, Router},
+    guard::{Callouts, Rules, Screening},
+    ledger::{self, Branches, Record, Savings},
+    route::{Router, prompts::Prompts},
 };
 
 mod call;
+mod cost;
 mod flight;
+mod hooks;
+mod journey;
 mod stream;
 mod tape;
 
-pub use call::{Arriving, Call, Caller, Head, Passage, Reply, Unread, Wish};
+pub use call::{Arriving, Ask, Call, Caller, Head, Passage, Reply, Unread, Wish};
 pub use flight::{FlightKey, Landing};
 pub use stream::Stream;
 
 use flight::{Answered, Asked, Compared};
+use journey::{Outcome, wish};
 
 /// All stages.
 #[derive(Debug)]
@@ -42,6 +46,10 @@ pub struct Pipeline {
     pub router: Router,
     /// What the cache is worth.
     pub savings: Arc<Savings>,
+    /// What each target is worth.
+    pub branches: Branches,
+    /// Requests that are made of templates.
+    pub prompts: Prompts,
 }
 
 impl Pipeline {
@@ -72,74 +80,64 @@ impl Pipeline {
     }
 
     async fn stages(self: &Arc<Self>, call: Call, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Reply> {
-        let gates = self.rules.gates_for(call.caller.profiles.as_deref(), &call.profiles)?;
+        let (way, bill) = (self.plan(&call, exchange)?, self.count(&call, exchange)?);
+        let mut hooks = self.hooks(&way, &call.passage.headers)?;
+        let gates = self.rules.gates_with(call.caller.profiles.as_deref(), &call.profiles, &hooks.first())?;
         // 1: nothing is looked up, embedded or sent before it is screened.
         let (screening, headers) = (gates.input.screen_aside(call.request, exchange).await?, &call.passage.headers);
         let screening = self.rules.meaning().screen(&gates.input, screening, exchange).await;
-        let screened = match self.callouts.screen(&gates.input, screening, headers, exchange).await? {
+        let screening = self.callouts.screen(&gates.input, screening, headers, exchange).await?;
+        let screened = match hooks.screen(&self.callouts, &gates.input, screening, headers, exchange).await? {
             Screening::Passed(screened) => screened,
             Screening::Blocked(block) => return Ok(Reply::Blocked(block)),
         };
         // 2: a hit still has to pass the output gate.
-        let plan = self.cache.plan(&call.wish);
-        let scope = match self.cache.lookup_exact(&screened, &plan, self.router.identity(), exchange) {
+        let plan = self.cache.plan(&hooks.wish(wish(call.wish, &way)));
+        let scope = match self.cache.lookup_exact(&screened, &plan, &hooks.identity(&way), exchange) {
             Exact::Hit(stored) => {
-                return Ok(match self.callouts.clear_stored(&gates.output, stored, &screened, headers, exchange).await? {
-                    Clearing::Passed(cleared, _) => {
-                        Reply::restored(Head::json(), gates.output.restore(&cleared, screened.bindings(), exchange))
-                    }
-                    Clearing::Blocked(block) => Reply::Blocked(block),
-                });
+                let clearing = self.callouts.clear_stored(&gates.output, stored, &screened, headers, exchange).await?;
+                return Ok(Reply::hit(clearing, &gates.output, &screened, exchange));
             }
             Exact::Miss(scope) => Some(scope),
             Exact::Bypass => None,
         };
         // The rest is done once for all who ask for the same at the same time.
-        self.share(Asked { gates, screened, passage: call.passage, plan, scope }, exchange, record).await
+        self.share(Asked { gates, screened, passage: call.passage, plan, scope, way, hooks, bill }, exchange, record).await
     }
 
     /// What one flight comes to.
     async fn answer(&self, asked: &Asked, exchange: &mut Exchange) -> Result<Answered> {
-        let (endpoint, output) = (asked.screened.request().endpoint(), &asked.gates.output);
-        let headers = &asked.passage.headers;
+        let (output, headers) = (&asked.gates.output, &asked.passage.headers);
         // 2: not the same request, but maybe one that means the same.
         let ticket = match self.compare(asked, exchange).await {
             Compared::Hit(stored) => {
                 let clearing = self.callouts.clear_stored(output, stored, &asked.screened, headers, exchange).await?;
-                return Ok(self.settle(clearing, Head::json(), None, exchange));
+                return Ok(self.settle(asked, clearing, Head::json(), None, exchange));
             }
             Compared::Blocked(block) => return Ok(Answered::Blocked(block)),
             Compared::Miss(ticket) => ticket,
         };
-        // 3: on a miss or a bypass, the upstream.
-        let answer = self.router.attempt(&asked.screened, &asked.passage, exchange).await?;
-        // 4 and 5: what was cleared and is complete is kept.
-        match answer.body {
-            AnswerBody::Whole(body) if !answer.head.status.is_success() => {
-                Ok(Answered::Whole(answer.head, output.wave_through(body)))
-            }
-            AnswerBody::Whole(body) => {
-                let clearing = output.clear_body(endpoint, body, exchange)?;
-                let clearing = self.callouts.clear(output, clearing, &asked.screened, headers, exchange).await?;
-                Ok(self.settle(clearing, answer.head, ticket, exchange))
-            }
-            AnswerBody::Arriving(body) if output.holds_streams() => {
-                let clearing = hold(body, output, endpoint, exchange).await?;
-                let clearing = self.callouts.clear(output, clearing, &asked.screened, headers, exchange).await?;
-                Ok(self.settle(clearing, answer.head.as_json(), ticket, exchange))
-            }
-            AnswerBody::Arriving(body) => {
-                let mut stream = Box::new(ClearedStream::new(body, output.clone(), endpoint, exchange.tenant));
-                let block = stream.begin(exchange).await;
-                Ok(block.map_or_else(|| Answered::Stream(answer.head, stream, ticket), Answered::Blocked))
-            }
-        }
+        // 3 and 4: on a miss or a bypass, one target after the other, as far as the plan goes.
+        Ok(match self.travel(asked, exchange).await? {
+            Outcome::Refused(head, body) => Answered::Whole(head, body),
+            Outcome::Stream(head, stream) => Answered::Stream(head, stream, ticket),
+            // 5: what was cleared and is complete is kept.
+            Outcome::Judged(head, clearing) => self.settle(asked, clearing, head, ticket, exchange),
+        })
     }
 
     /// Passes on an endpoint that is not read: no gate, no cache.
-    pub async fn relay(&self, unread: Unread, passage: &Passage, exchange: &mut Exchange) -> Result<(Head, Arriving)> {
+    pub async fn relay(
+        &self,
+        unread: Unread,
+        ask: &Ask,
+        caller: &Caller,
+        passage: &Passage,
+        exchange: &mut Exchange,
+    ) -> Result<(Head, Arriving)> {
         let record = Record::unguarded(&unread.path, &exchange.trace_id);
-        let answer = self.router.relay(unread, passage, exchange).await;
+        let way = self.plan_unread(&unread.path, ask, caller, exchange)?;
+        let answer = self.router.relay(unread, &way, passage, exchange).await;
         match &answer {
             Ok((head, _)) => record.answered(exchange, head.status.is_success()),
             Err(error) => record.fail(exchange, error),

@@ -1,4 +1,4 @@
-//! Who may: client keys and tenants.
+//! Who may, and how much: client keys, tenants, limits.
 //!
 //! With client keys, what a client presents is its key and is never passed on. Without, it is the provider's credential, and the tenant
 //! is a keyed hash of it: callers with different credentials share no entries, and the hash tells nobody the credential.
@@ -9,20 +9,27 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+pub mod limits;
+pub mod meter;
+
+pub use limits::{Bill, Limits};
+
 use crate::{
     error::{Error, Kind, Result},
     exchange::Tenant,
 };
 
 /// Who may call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     /// The client keys; when empty, whoever reaches the port may call.
     pub client_keys: Vec<ClientKey>,
+    /// How much they may have.
+    pub limits: limits::Settings,
 }
 
 /// One key that a client may present. The key itself is never kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientKey {
     /// Its name in logs and metrics.
     pub name: String,
@@ -32,6 +39,10 @@ pub struct ClientKey {
     pub tenant: String,
     /// Its profiles of guardrails, if it does not have the default ones.
     pub profiles: Option<Arc<BTreeSet<String>>>,
+    /// The config that its requests follow when they bring none.
+    pub config: Option<Arc<str>>,
+    /// The virtual keys that it may use; all without a list.
+    pub virtual_keys: Option<Arc<BTreeSet<String>>>,
 }
 
 /// What the SDKs send when their user gave them no key. They must not reach a provider.
@@ -64,6 +75,10 @@ pub struct Caller {
     pub key: Option<String>,
     /// Its profiles of guardrails, if it does not have the default ones.
     pub profiles: Option<Arc<BTreeSet<String>>>,
+    /// The config that its requests follow when they bring none.
+    pub config: Option<Arc<str>>,
+    /// The virtual keys that it may use; all without a list.
+    pub virtual_keys: Option<Arc<BTreeSet<String>>>,
     /// The `Authorization` to pass on, if the client brought one for the provider.
     pub credential: Option<HeaderValue>,
 }
@@ -81,6 +96,8 @@ pub struct Access {
     keys: Vec<ClientKey>,
     /// Random, and kept where entries are kept: a tenant's hash means nothing elsewhere, and the same after a restart.
     secret: [u8; 32],
+    /// What they have had.
+    pub limits: Limits,
 }
 
 impl std::fmt::Debug for Access {
@@ -92,7 +109,7 @@ impl std::fmt::Debug for Access {
 impl Access {
     /// Access under these settings. Tenants are hashed with the secret; see [`fresh_secret`].
     pub fn new(settings: &Settings, secret: [u8; 32]) -> Self {
-        Self { keys: settings.client_keys.clone(), secret }
+        Self { keys: settings.client_keys.clone(), secret, limits: Limits::new(&settings.limits) }
     }
 
     /// Reads who calls from a request's headers.
@@ -109,8 +126,8 @@ impl Access {
             if let Some(key) = matching.next_back() {
                 let tenant = self.tenant(headers, &[b"key", key.tenant.as_bytes()]);
                 let tenant_name = Some(key.tenant.as_str().into());
-                let (key, profiles) = (Some(key.name.clone()), key.profiles.clone());
-                return Ok(Caller { tenant, tenant_name, key, profiles, credential: None });
+                let ClientKey { name, profiles, config, virtual_keys, .. } = key.clone();
+                return Ok(Caller { tenant, tenant_name, key: Some(name), profiles, config, virtual_keys, credential: None });
             }
         }
         let message = "No client key that is known here. Send it as `Authorization: Bearer ...` or `x-portkey-api-key`; \
@@ -128,7 +145,7 @@ impl Access {
         let own = credential.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
         let portkey = headers.get(PORTKEY_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
         let tenant = self.tenant(headers, &[b"credential", own, portkey]);
-        Caller { tenant, tenant_name: None, key: None, profiles: None, credential }
+        Caller { tenant, tenant_name: None, key: None, profiles: None, config: None, virtual_keys: None, credential }
     }
 
     fn tenant(&self, headers: &HeaderMap, parts: &[&[u8]]) -> Tenant {
@@ -174,9 +191,9 @@ mod tests {
             name: format!("name of {key}"),
             sha256: Sha256::digest(key.as_bytes()).into(),
             tenant: tenant.to_owned(),
-            profiles: None,
+            ..ClientKey::default()
         };
-        Access::new(&Settings { client_keys: keys.iter().map(key).collect() }, fresh_secret())
+        Access::new(&Settings { client_keys: keys.iter().map(key).collect(), ..Settings::default() }, fresh_secret())
     }
 
     #[test]

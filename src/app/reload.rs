@@ -20,6 +20,7 @@ use crate::{
     config::{self, Config},
     diagnostics::Report,
     guard::{self, Profiles, Rules},
+    route::vault::Vault,
 };
 
 /// Soon enough for an author who has just saved a file.
@@ -63,6 +64,8 @@ pub(super) struct Watch {
     pub(super) file: Option<PathBuf>,
     /// How the files looked before the rules were loaded, so that no change slips through between the two.
     pub(super) seen: Look,
+    /// Keys that may lie in files, which are rotated.
+    pub(super) vault: Vault,
 }
 
 impl Watch {
@@ -101,8 +104,12 @@ impl Watch {
     }
 
     async fn look(&self) -> Look {
-        let (rules, file) = (Arc::clone(&self.rules), self.file.clone());
-        spawn_blocking(move || look(rules.files().into_iter().chain(file))).await.unwrap_or_default()
+        let (rules, file, vault) = (Arc::clone(&self.rules), self.file.clone(), self.vault.clone());
+        let looked = spawn_blocking(move || {
+            vault.refresh();
+            look(rules.files().into_iter().chain(file))
+        });
+        looked.await.unwrap_or_default()
     }
 }
 

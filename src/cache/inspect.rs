@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    Cache, CachePlan, Candidate, Entry, Selection, Size,
+    ANY, Cache, CachePlan, Candidate, Entry, Selection, Size,
     entry::millis,
     scope,
     semantic::{Asking, usable},
@@ -250,7 +250,7 @@ impl Cache {
     fn nearest_of(&self, among: &Selection, vector: &[f32]) -> Vec<(Arc<Entry>, f32)> {
         let selected = self.in_memory().into_iter().filter(|entry| among.matches(entry));
         let partitions: HashSet<_> = selected.filter_map(|entry| Some(entry.place()?.partition)).collect();
-        let nearest = partitions.iter().flat_map(|partition| self.partitions.nearest(partition, vector, SHOWN));
+        let nearest = partitions.iter().flat_map(|partition| self.partitions.nearest(partition, vector, SHOWN, ANY));
         let mut nearest: Vec<_> = nearest.filter_map(|(key, similarity)| Some((self.live(&key)?, similarity))).collect();
         nearest.sort_by(|(_, one), (_, other)| other.total_cmp(one));
         nearest.truncate(SHOWN);

@@ -34,9 +34,9 @@ mod walk;
 pub use crate::exchange::Cost;
 pub use calibrator::{Calibration, Recommendation, Source};
 pub use entry::{About, Asked, Entry, Place};
-pub use index::{Build, Built, Flat, Id, Layered, Replaced, VectorIndex};
+pub use index::{ANY, Build, Built, Flat, Id, Layered, Replaced, VectorIndex};
 pub use inspect::{Group, Neighbour, Neighbourhood, Seen, Stats};
-pub use policy::{CachePlan, Fate, Wish};
+pub use policy::{CachePlan, Fate, Granted, Wish};
 pub use purge::{FalseHit, Purge, Selection};
 pub use semantic::{Candidate, Question, Semantic, usable};
 pub use transfer::{Export, Import, Imported};
@@ -74,6 +74,16 @@ impl Mode {
     /// Whether neighbours are looked for.
     pub fn compares_meaning(self) -> bool {
         matches!(self, Self::Semantic | Self::Shadow)
+    }
+
+    /// This mode for a request that asks for another: the more careful of the two.
+    #[must_use]
+    pub fn tightened(self, asked: Self) -> Self {
+        match (self, asked) {
+            (Self::Off, _) | (_, Self::Off) => Self::Off,
+            (Self::Exact, _) | (_, Self::Exact) => Self::Exact,
+            (Self::Semantic | Self::Shadow, _) => self,
+        }
     }
 }
 
@@ -276,14 +286,14 @@ impl Cache {
     }
 
     /// Looks for the answer to the same request.
-    pub fn lookup_exact(&self, screened: &Screened, plan: &CachePlan, context: &str, exchange: &mut Exchange) -> Exact {
-        exchange.cache = plan.status();
+    pub fn lookup_exact(&self, screened: &Screened, plan: &CachePlan, context: &[u8], exchange: &mut Exchange) -> Exact {
+        (exchange.cache, exchange.clamped) = (plan.status(), plan.clamped);
         exchange.bypass = plan.bypass;
         if plan.bypass.is_some() {
             return Exact::Bypass;
         }
         let engine = self.semantic.as_ref().map_or(&[][..], |semantic| semantic.fingerprint.as_bytes());
-        let scope = Scope::of(screened, exchange.tenant, &[context.as_bytes(), plan.namespace.as_bytes(), engine]);
+        let scope = Scope::of(screened, exchange.tenant, &[context, plan.namespace.as_bytes(), engine]);
         match self.live(&scope.exact).filter(|entry| !plan.refresh && entry.stored.suits(screened)) {
             Some(entry) => Exact::Hit(self.served(&entry, CacheStatus::Hit, exchange)),
             None => Exact::Miss(scope),

@@ -101,11 +101,11 @@ impl Partitions {
         }
     }
 
-    /// The exact keys of the nearest entries, nearest first, with their similarity.
-    pub(super) fn nearest(&self, partition: &Key, vector: &[f32], count: usize) -> Vec<(Key, f32)> {
+    /// The exact keys of the nearest entries, nearest first, with their similarity. See [`VectorIndex::nearest`].
+    pub(super) fn nearest(&self, partition: &Key, vector: &[f32], count: usize, floor: f32) -> Vec<(Key, f32)> {
         let Some(shared) = self.find(partition) else { return Vec::new() };
         let partition = shared.read();
-        let found = partition.index.nearest(vector, count);
+        let found = partition.index.nearest(vector, count, floor);
         found.into_iter().filter_map(|(id, similarity)| Some((*partition.keys.get(&id)?, similarity))).collect()
     }
 
@@ -162,7 +162,10 @@ mod tests {
         thread::{scope, spawn},
     };
 
-    use super::{super::index::conformance::vector, *};
+    use super::{
+        super::index::{ANY, conformance::vector},
+        *,
+    };
 
     const LARGE: u64 = 30;
 
@@ -190,7 +193,7 @@ mod tests {
 
     /// The one that is found with the vector of `id`.
     fn found(partitions: &Partitions, id: Id) -> Option<Key> {
-        partitions.nearest(&key(0), &vector(id), 1).first().map(|&(key, _)| key)
+        partitions.nearest(&key(0), &vector(id), 1, ANY).first().map(|&(key, _)| key)
     }
 
     /// Keeps the background thread busy until the answer is dropped.

@@ -21,6 +21,19 @@ pub struct Wish {
     pub threshold: Option<f32>,
     /// A shorter time to live.
     pub ttl: Option<Duration>,
+    /// What a config names; `None` is what the settings say.
+    pub mode: Option<Mode>,
+    /// What the operator says for this request in place of the settings.
+    pub granted: Granted,
+}
+
+/// What the operator says for some requests in place of the cache's settings.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Granted {
+    /// The least score of a semantic hit.
+    pub threshold: Option<f32>,
+    /// How long answers are served.
+    pub ttl: Option<Duration>,
 }
 
 /// What the cache does for one request.
@@ -40,24 +53,32 @@ pub struct CachePlan {
     pub namespace: String,
     /// Why the cache has no part in this request, where that is so.
     pub bypass: Option<Bypass>,
+    /// Whether answers to what means the same were asked for by name.
+    pub semantic: bool,
+    /// The threshold, where the client asked for a lower one.
+    pub clamped: Option<f32>,
 }
 
 impl CachePlan {
     /// The configuration with the threshold that is in use, tightened by what the client asks.
     pub fn of(settings: &Settings, threshold: f32, wish: &Wish) -> Self {
-        let bypass = match (settings.mode, wish.no_store) {
-            (Mode::Off, _) => Some(Bypass::Configured),
-            (_, true) => Some(Bypass::Client),
+        let bypass = match (settings.mode, wish.no_store, wish.mode) {
+            (Mode::Off, ..) => Some(Bypass::Configured),
+            (_, true, _) => Some(Bypass::Client),
+            (.., Some(Mode::Off)) => Some(Bypass::Config),
             _ => None,
         };
+        let (least, ttl) = (wish.granted.threshold.unwrap_or(threshold), wish.granted.ttl.unwrap_or(settings.ttl));
         Self {
-            mode: settings.mode,
+            mode: wish.mode.map_or(settings.mode, |asked| settings.mode.tightened(asked)),
             refresh: wish.refresh,
             stances: settings.stances,
-            threshold: wish.threshold.map_or(threshold, |asked| asked.max(threshold)),
-            ttl: wish.ttl.map_or(settings.ttl, |asked| asked.min(settings.ttl)),
+            threshold: wish.threshold.map_or(least, |asked| asked.max(least)),
+            ttl: wish.ttl.map_or(ttl, |asked| asked.min(ttl)),
             namespace: wish.namespace.clone().unwrap_or_default(),
             bypass,
+            semantic: wish.mode == Some(Mode::Semantic),
+            clamped: wish.threshold.filter(|asked| *asked < least).map(|_| least),
         }
     }
 
@@ -66,6 +87,7 @@ impl CachePlan {
         match (self.bypass, self.refresh) {
             (Some(_), _) => CacheStatus::Disabled,
             (None, true) => CacheStatus::Refresh,
+            (None, false) if self.semantic => CacheStatus::SemanticMiss,
             (None, false) => CacheStatus::Miss,
         }
     }

@@ -97,7 +97,10 @@ impl Cache {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
+    use super::{
+        super::index::{ANY, conformance::vector},
+        *,
+    };
     use crate::cache::{
         Mode, Selection, Settings,
         store::{
@@ -146,7 +149,7 @@ mod tests {
         assert_eq!((size.entries, size.vectors), (100, 100));
         let entry = cache.live(&[7; 32]).unwrap();
         assert!(entry.age() > Duration::from_secs(280) && size.bytes == bytes(&cache), "{size:?}");
-        let found = cache.partitions.nearest(&[1; 32], &crate::cache::index::conformance::vector(1), 1);
+        let found = cache.partitions.nearest(&[1; 32], &vector(1), 1, ANY);
         assert!(cache.live(&found[0].0).is_some(), "a vector leads to its entry");
     }
 

@@ -137,7 +137,7 @@ impl Cache {
 
     /// The neighbours of a question, the one to serve first, else the one that came nearest to it.
     pub fn candidates(&self, question: &Question, plan: &CachePlan) -> Vec<Candidate> {
-        let nearest = self.partitions.nearest(&question.partition, &question.vector, NEIGHBOURS);
+        let nearest = self.partitions.nearest(&question.partition, &question.vector, NEIGHBOURS, WORTH_VERIFYING);
         let live = nearest.into_iter().filter_map(|(key, similarity)| Some((self.live(&key)?, similarity)));
         let asking = question.asking();
         let mut candidates: Vec<_> = live.map(|(entry, similarity)| self.judge(&asking, entry, similarity, plan)).collect();

@@ -82,7 +82,7 @@ impl House {
         let request = Request::decode(Endpoint::Chat, body.to_string().into()).unwrap();
         let Screening::Passed(screened) = self.input.screen(request, &mut exchange).unwrap() else { panic!("blocked") };
         let plan = self.cache.plan(wish);
-        let lookup = match self.cache.lookup_exact(&screened, &plan, "upstream", &mut exchange) {
+        let lookup = match self.cache.lookup_exact(&screened, &plan, b"upstream", &mut exchange) {
             Exact::Hit(stored) => Lookup::Hit(stored, None),
             Exact::Miss(scope) => self.cache.lookup(&scope, &screened, &plan, &mut exchange).await,
             Exact::Bypass => panic!("no plan here says so"),

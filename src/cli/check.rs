@@ -10,6 +10,7 @@ use crate::{
     diagnostics::Report,
     embed,
     guard::rules::{self, Pack},
+    route::prompts::Prompts,
 };
 
 /// What was found, ready to be printed.
@@ -24,7 +25,7 @@ pub struct Checked {
 /// Checks a configuration file by the code that `serve` starts with; `color` adds terminal colours.
 pub fn run(file: &Path, environment: Environment<'_>, color: bool) -> Checked {
     match Config::load(file, environment) {
-        Ok(config) => match rules::load(&config.guard) {
+        Ok(config) => match rules::load(&config.guard).and_then(|pack| prompts(&config).map(|()| pack)) {
             Ok(pack) => match model(&config) {
                 Ok(()) => Checked { ok: true, text: summary(file, &config, &pack) },
                 Err(error) => Checked { ok: false, text: format!("error: {error}\n") },
@@ -33,6 +34,12 @@ pub fn run(file: &Path, environment: Environment<'_>, color: bool) -> Checked {
         },
         Err(report) => refused(&[report], color),
     }
+}
+
+/// Loads the prompts that `serve` would load.
+fn prompts(config: &Config) -> Result<(), Vec<Report>> {
+    let folder = config.route.as_ref().and_then(|route| route.prompts.as_deref());
+    folder.map_or(Ok(()), |folder| Prompts::load(folder).map(drop))
 }
 
 /// Loads what `serve` would load.

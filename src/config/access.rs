@@ -5,16 +5,18 @@ use std::{collections::HashSet, sync::Arc};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use crate::access;
+use crate::access::{self, limits};
 
 use super::{
     defaults,
     resolver::Resolver,
-    written::{Access, ClientKey},
+    written::{By, ClientKey, Written},
 };
 
 impl Resolver<'_> {
-    pub(super) fn access(&mut self, written: &Access) -> access::Settings {
+    pub(super) fn access(&mut self, all: &Written) -> access::Settings {
+        let limits = self.limits(all);
+        let written = &all.access;
         let mut names = HashSet::new();
         let mut hashes = HashSet::new();
         let mut client_keys = Vec::new();
@@ -35,9 +37,46 @@ impl Resolver<'_> {
                 self.refuse(&at, "is the same key as one above", "give each client a key of its own, or remove one");
             }
             let profiles = key.guardrails.as_ref().map(|names| Arc::new(names.iter().cloned().collect()));
-            client_keys.push(access::ClientKey { name: key.name.clone(), sha256, tenant: key.tenant.clone(), profiles });
+            let virtual_keys = key.virtual_keys.as_ref().map(|names| Arc::new(names.iter().cloned().collect()));
+            let config = key.config.as_deref().map(Arc::from);
+            let (name, tenant) = (key.name.clone(), key.tenant.clone());
+            client_keys.push(access::ClientKey { name, sha256, tenant, profiles, config, virtual_keys });
         }
-        access::Settings { client_keys }
+        access::Settings { client_keys, limits }
+    }
+
+    fn limits(&mut self, all: &Written) -> limits::Settings {
+        let mut settings = limits::Settings::default();
+        for (n, key) in all.access.client_keys.iter().enumerate() {
+            let limits = self.limits_at(&format!("/access/client_keys/{n}/limits"), &key.limits);
+            settings.client_keys.insert(key.name.clone(), limits);
+        }
+        for (name, key) in &all.virtual_keys {
+            let limits = self.limits_at(&format!("/virtual_keys/{name}/limits"), &key.limits);
+            settings.virtual_keys.insert(name.clone(), limits);
+        }
+        for (n, shared) in all.access.limits.iter().enumerate() {
+            let by = match shared.by {
+                By::Tenant => limits::By::Tenant,
+                By::User => limits::By::User,
+                By::Model => limits::By::Model,
+            };
+            let limits = self.limits_at(&format!("/access/limits/{n}/limits"), &shared.limits);
+            settings.shared.push((by, limits));
+        }
+        settings
+    }
+
+    fn limits_at(&mut self, at: &str, written: &[String]) -> Vec<limits::Limit> {
+        let limits = written.iter().enumerate().filter_map(|(n, text)| {
+            let limit = text.parse().ok();
+            if limit.is_none() {
+                let remedy = "write a number, requests, tokens or usd, and minute, hour, day or month: `60 requests/minute`, `soft 40 usd/month`";
+                self.refuse(&format!("{at}/{n}"), "is no limit", remedy);
+            }
+            limit
+        });
+        limits.collect()
     }
 
     fn hash(&mut self, at: &str, written: &ClientKey) -> Option<[u8; 32]> {

@@ -9,16 +9,24 @@ mod defaults;
 mod guard;
 mod resolve;
 mod resolver;
+mod routing;
 mod schema;
 mod upstream;
 mod written;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
 
 use crate::{
     cache, console,
     diagnostics::{Document, Report, Source},
-    embed, ingress, ledger, outbound, route, telemetry,
+    embed, ingress, ledger, outbound,
+    route::{self, provider},
+    telemetry,
 };
 
 use resolver::Resolver;
@@ -144,6 +152,9 @@ fn resolve(source: Source, base: &Path, environment: Environment<'_>, upstream: 
     }
     let mut config = resolver.config(&written);
     config.embed.library = environment(ORT_LIBRARY).filter(|path| !path.is_empty()).map(PathBuf::from);
+    if let Some(route) = &mut config.route {
+        route.provider_keys = provider_keys(environment);
+    }
     if let Some(store) = &mut config.store
         && store.path.is_none()
     {
@@ -151,6 +162,15 @@ fn resolve(source: Source, base: &Path, environment: Environment<'_>, upstream: 
     }
     problems.extend(resolver.into_problems());
     if problems.is_empty() { Ok(config) } else { Err(document.report(problems)) }
+}
+
+/// The keys that the environment has for providers, under the names that their own tools know.
+fn provider_keys(environment: Environment<'_>) -> BTreeMap<String, SecretString> {
+    let key = |entry: &provider::Entry| {
+        let key = environment(entry.key.as_deref()?).filter(|key| !key.trim().is_empty())?;
+        Some((entry.slug.clone(), key.into()))
+    };
+    provider::all().iter().filter_map(key).collect()
 }
 
 /// Where programs of this user keep their state, after the XDG base directories: relative paths are as if they were not set.

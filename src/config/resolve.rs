@@ -40,10 +40,13 @@ impl Resolver<'_> {
         let outbound = self.outbound(&written.upstream, listeners.listen, has_keys);
         Config {
             file: None,
-            ingress: self.ingress(&written.server, listeners.listen),
+            ingress: ingress::Settings {
+                routes: written.routes.keys().cloned().collect(),
+                ..self.ingress(&written.server, listeners.listen)
+            },
             console: console::Settings { admin: listeners.admin.unwrap_or(STAND_IN), health: listeners.health },
-            access: self.access(&written.access),
-            route: self.route(&written.upstream, &outbound),
+            access: self.access(written),
+            route: self.route(written, &outbound),
             outbound,
             cache: self.cache(&written.cache),
             store: self.store(&written.cache),
@@ -104,6 +107,7 @@ impl Resolver<'_> {
             drain_timeout: self.duration_or_zero("/server/drain_timeout", &written.drain_timeout),
             max_connections: written.max_connections,
             relay: written.relay.clone(),
+            routes: Vec::new(),
         }
     }
 

@@ -1,6 +1,9 @@
 //! The upstream: which URL, and which addresses may be called at all.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use http::{Uri, uri::Scheme};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -46,59 +49,68 @@ impl Resolver<'_> {
         }
     }
 
-    pub(super) fn route(&mut self, written: &written::Upstream, outbound: &outbound::Settings) -> Option<route::Settings> {
+    pub(super) fn route(&mut self, all: &written::Written, outbound: &outbound::Settings) -> Option<route::Settings> {
+        let written = &all.upstream;
         let response_timeout = self.duration("/upstream/response_timeout", &written.response_timeout);
         let idle_timeout = self.duration("/upstream/idle_timeout", &written.idle_timeout);
-        let base_url = self.base_url(written.url.as_deref()?, outbound)?;
+        let virtual_keys = self.virtual_keys(&all.virtual_keys, outbound);
+        let base_url = self.base_url(URL, written.url.as_deref()?, outbound)?;
         let is_key = |key: &&SecretString| !key.expose_secret().is_empty();
-        Some(route::Settings {
+        let settings = route::Settings {
             base_url,
             api_key: written.api_key.as_ref().filter(is_key).cloned(),
             response_timeout,
             idle_timeout,
-        })
+            virtual_keys,
+            provider_keys: BTreeMap::new(),
+            configs: all.configs.clone(),
+            routes: self.routes(all),
+            prompts: all.prompts.as_deref().map(|folder| self.folder("/prompts", folder)),
+        };
+        self.configs(&settings);
+        Some(settings)
     }
 
-    fn base_url(&mut self, text: &str, outbound: &outbound::Settings) -> Option<Uri> {
+    pub(super) fn base_url(&mut self, at: &str, text: &str, outbound: &outbound::Settings) -> Option<Uri> {
         let example = format!("write it like {}", defaults::OPENAI);
         let parsed = text.trim_end_matches('/').parse::<Uri>().ok();
         let Some((url, host)) = parsed.and_then(|url| url.host().map(str::to_owned).map(|host| (url, host))) else {
-            self.refuse(URL, "is not a URL with a scheme and a host", &example);
+            self.refuse(at, "is not a URL with a scheme and a host", &example);
             return None;
         };
         if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             let remedy = "take them out; write the key under `api_key`";
-            self.refuse_because(URL, "has credentials in it", "URLs end up in logs", remedy);
+            self.refuse_because(at, "has credentials in it", "URLs end up in logs", remedy);
         }
         if url.query().is_some() || text.contains('#') {
-            self.refuse(URL, "has a query or a fragment", "end it with the path: the endpoint is added to it");
+            self.refuse(at, "has a query or a fragment", "end it with the path: the endpoint is added to it");
         }
-        self.scheme(&url, whereabouts(&host), outbound);
+        self.scheme(at, &url, whereabouts(&host), outbound);
         Some(url)
     }
 
-    fn scheme(&mut self, url: &Uri, whereabouts: Whereabouts, outbound: &outbound::Settings) {
+    fn scheme(&mut self, at: &str, url: &Uri, whereabouts: Whereabouts, outbound: &outbound::Settings) {
         let scheme = url.scheme();
         if scheme != Some(&Scheme::HTTP) && scheme != Some(&Scheme::HTTPS) {
-            self.refuse(URL, "is neither http nor https", "begin it with https://");
+            self.refuse(at, "is neither http nor https", "begin it with https://");
             return;
         }
         let allow = "set `upstream.allow_private_addresses: true` if this host is yours";
         match whereabouts {
             Whereabouts::Loopback if !outbound.allow_loopback => self.refuse_because(
-                URL,
+                at,
                 "is on loopback, while Lockgate has client keys or listens beyond loopback",
                 "calls to it would be refused, because a caller could reach what listens only locally",
                 allow,
             ),
             Whereabouts::Private if !outbound.allow_private => self.refuse_because(
-                URL,
+                at,
                 "is a private address",
                 "calls to it would be refused, because a caller could reach into your network",
                 allow,
             ),
             Whereabouts::Elsewhere if scheme == Some(&Scheme::HTTP) && !outbound.allow_private => self.refuse_because(
-                URL,
+                at,
                 "is plain http",
                 "keys and prompts would cross the network in the clear",
                 &format!("write https://; {allow}"),

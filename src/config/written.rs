@@ -24,6 +24,14 @@ pub(super) struct Written {
     pub(super) access: Access,
     /// Who answers what the cache does not.
     pub(super) upstream: Upstream,
+    /// Names for credentials of providers, which clients use without knowing them: `x-portkey-virtual-key: <name>`, or `provider: @<name>`.
+    pub(super) virtual_keys: BTreeMap<String, VirtualKey>,
+    /// Portkey configs by name: targets, strategies, retries, caches. A client sends the name as `x-portkey-config`.
+    pub(super) configs: BTreeMap<String, serde_json::Value>,
+    /// Paths under which the endpoints lie once more, each with a config: `premium` is `/premium/v1/…`.
+    pub(super) routes: BTreeMap<String, Route>,
+    /// A folder of prompt templates, which clients call by name: `POST /v1/prompts/<name>/completions`.
+    pub(super) prompts: Option<String>,
     /// What is answered without asking again.
     pub(super) cache: Cache,
     /// How texts become vectors, for the semantic cache.
@@ -70,6 +78,30 @@ pub(super) struct Server {
 pub(super) struct Access {
     /// The keys that clients present; with none, whoever reaches the port may call.
     pub(super) client_keys: Vec<ClientKey>,
+    /// How much each tenant, user or model may have.
+    pub(super) limits: Vec<SharedLimits>,
+}
+
+/// How much each of some may have.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SharedLimits {
+    /// Whose use is counted together.
+    pub(super) by: By,
+    /// As `60 requests/minute`, `100000 tokens/day`, `50 usd/month`; windows are minute, hour, day and month. With `soft` before it a limit only warns.
+    pub(super) limits: Vec<String>,
+}
+
+/// Whose use is counted together.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum By {
+    /// Each tenant's.
+    Tenant,
+    /// Each user's of a tenant: `_user` in `x-portkey-metadata`.
+    User,
+    /// Each model's.
+    Model,
 }
 
 /// A key that a client presents as `Authorization: Bearer …`. It is never passed on.
@@ -90,6 +122,45 @@ pub(super) struct ClientKey {
     pub(super) tenant: String,
     /// Its profiles of guardrails; those of `guardrails.default` when left out.
     pub(super) guardrails: Option<Vec<String>>,
+    /// The config, of those under `configs`, that its requests follow when they bring none.
+    pub(super) config: Option<String>,
+    /// The virtual keys that it may use; all when left out.
+    pub(super) virtual_keys: Option<Vec<String>>,
+    /// How much it may have: `60 requests/minute`, `100000 tokens/day`, `50 usd/month`; with `soft` before it a limit only warns.
+    #[serde(default)]
+    pub(super) limits: Vec<String>,
+}
+
+/// A name for a credential of a provider.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VirtualKey {
+    /// The provider: openai, anthropic, azure-openai, groq, ollama, …
+    pub(super) provider: String,
+    /// The credential, best from the environment: `${OPENAI_API_KEY}`.
+    #[schemars(with = "Option<String>")]
+    pub(super) api_key: Option<SecretString>,
+    /// In place of it: a file that holds it, and is read again when it changes.
+    pub(super) api_key_file: Option<String>,
+    /// Another base than the provider's own, up to and with `/v1`.
+    pub(super) url: Option<String>,
+    /// The models that it may be used for: names, or beginnings that end with `*`; all when left out.
+    #[serde(default)]
+    pub(super) models: Vec<String>,
+    /// How much may be had with it: `60 requests/minute`, `100000 tokens/day`, `50 usd/month`; with `soft` before it a limit only warns.
+    #[serde(default)]
+    pub(super) limits: Vec<String>,
+    /// What the provider is told beside the credential, under the names of Portkey's configs: `azure_resource_name`, `vertex_region`, …
+    #[serde(default)]
+    pub(super) options: BTreeMap<String, String>,
+}
+
+/// A path of its own for some of the requests.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Route {
+    /// The config, of those under `configs`, that its requests follow when they bring none.
+    pub(super) config: String,
 }
 
 fn default_tenant() -> String {

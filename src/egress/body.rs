@@ -10,10 +10,10 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use tokio::sync::mpsc;
 
-use super::refusal;
+use super::{events::Events, refusal};
 use crate::{
     error::Error,
-    pipeline::{Arriving, Stream},
+    pipeline::Arriving,
     wire::{replay::Replay, sse},
 };
 
@@ -25,7 +25,7 @@ pub struct Body(Form);
 enum Form {
     Whole(Option<Bytes>),
     Told(Box<Replay>),
-    Events(Box<Stream>),
+    Events(Box<Events>),
     Arriving(Box<Arriving>),
     Made(mpsc::Receiver<Bytes>),
 }
@@ -42,8 +42,8 @@ impl Body {
     }
 
     /// Events as they come. A failure in the middle is told as a last event, in the shape of an error.
-    pub(super) fn events(stream: Box<Stream>) -> Self {
-        Self(Form::Events(stream))
+    pub(super) fn events(events: Events) -> Self {
+        Self(Form::Events(Box::new(events)))
     }
 
     /// Pieces as somebody makes them, until the other end is dropped.
@@ -67,8 +67,8 @@ impl HttpBody for Body {
             Form::Told(events) => Poll::Ready(events.next().map(|events| Ok(Frame::data(events)))),
             Form::Arriving(body) => Pin::new(body).poll_frame(cx),
             Form::Made(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
-            Form::Events(stream) => {
-                let polled = Pin::new(stream).poll_frame(cx);
+            Form::Events(events) => {
+                let polled = events.poll(cx);
                 if let Poll::Ready(Some(Err(error))) = &polled {
                     let last = sse::event(refusal::shape(error).to_string().as_bytes());
                     self.0 = Form::Whole(None);

@@ -1,6 +1,8 @@
 //! Answer or refusal → HTTP: headers, events, bodies.
 
 mod body;
+mod events;
+mod extensions;
 mod headers;
 mod hooks;
 mod refusal;
@@ -8,6 +10,8 @@ mod refusal;
 pub use body::Body;
 pub use headers::UNGUARDED;
 pub use refusal::{error, shape};
+
+use events::Events;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
@@ -46,8 +50,16 @@ impl Form {
 /// The response to a request that went through the pipeline.
 pub fn respond(reply: Result<Reply>, form: &Form, exchange: &Exchange) -> Response<Body> {
     let mut response = match reply {
-        Ok(Reply::Whole(head, restored)) => whole(head, restored.body().clone(), form, exchange),
-        Ok(Reply::Stream(head, stream)) => with_head(head, Body::events(stream)),
+        Ok(Reply::Whole(head, restored)) => {
+            let body = restored.body();
+            let extended = form.extended && !form.stream && head.status.is_success();
+            let body = if extended { extensions::with(body, exchange) } else { body.clone() };
+            whole(head, body, form, exchange)
+        }
+        Ok(Reply::Stream(head, stream)) => {
+            let events = if form.extended { Events::with_hooks(stream, exchange) } else { Events::of(stream) };
+            with_head(head, Body::events(events))
+        }
         Ok(Reply::Blocked(block)) => match refusal::answer(&block, form) {
             Some(answer) => whole(Head::json(), answer, form, exchange),
             None => refusal::blocked(&block, exchange),

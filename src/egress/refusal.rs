@@ -14,6 +14,9 @@ use crate::{
     wire::Endpoint,
 };
 
+/// Says to Portkey's clients that the answer is the gateway's and not a provider's, so that they do not try again by themselves.
+const EXCEPTION: header::HeaderName = header::HeaderName::from_static("x-portkey-gateway-exception");
+
 /// An error in the shape that OpenAI's clients read.
 pub fn shape(error: &Error) -> Value {
     json!({ "error": {
@@ -26,7 +29,17 @@ pub fn shape(error: &Error) -> Value {
 
 /// An error as a response.
 pub fn error(error: &Error) -> Response<Body> {
-    let mut response = json_response(status_of(error.kind()), &shape(error));
+    let mut body = shape(error);
+    if error.kind() == Kind::InvalidConfig {
+        // Portkey's own clients look here.
+        body["status"] = "failure".into();
+        body["message"] = error.told().into();
+    }
+    let mut response = json_response(status_of(error.kind()), &body);
+    if let Some(wait) = error.wait() {
+        response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+    }
+    response.headers_mut().insert(EXCEPTION, HeaderValue::from_static("true"));
     match error.kind() {
         // The rest of the body is still on its way and will not be read.
         Kind::TooLarge | Kind::BrokenBody | Kind::SlowBody => {
@@ -94,7 +107,7 @@ fn type_of(kind: Kind) -> &'static str {
     match (kind, kind.origin()) {
         (Kind::Unauthenticated, _) => "authentication_error",
         (_, Origin::Client) => "invalid_request_error",
-        (Kind::UpstreamTimeout, _) => "timeout_error",
+        (Kind::UpstreamTimeout | Kind::RequestTimeout, _) => "timeout_error",
         (_, Origin::Upstream) => "upstream_error",
         (_, Origin::Internal) => "server_error",
     }
@@ -102,14 +115,19 @@ fn type_of(kind: Kind) -> &'static str {
 
 fn status_of(kind: Kind) -> StatusCode {
     match kind {
-        Kind::MalformedJson | Kind::InvalidRequest | Kind::BrokenBody | Kind::InvalidHeader | Kind::Unsupported => {
-            StatusCode::BAD_REQUEST
-        }
+        Kind::MalformedJson
+        | Kind::InvalidRequest
+        | Kind::BrokenBody
+        | Kind::InvalidHeader
+        | Kind::Unsupported
+        | Kind::InvalidConfig => StatusCode::BAD_REQUEST,
         Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        Kind::SlowBody | Kind::SlowReader => StatusCode::REQUEST_TIMEOUT,
-        Kind::ForeignOrigin => StatusCode::FORBIDDEN,
+        Kind::SlowBody | Kind::SlowReader | Kind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::ForeignOrigin | Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::Limited => StatusCode::TOO_MANY_REQUESTS,
+        Kind::OverBudget => StatusCode::PRECONDITION_FAILED,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
         Kind::UnknownEndpoint | Kind::UnknownEntry => StatusCode::NOT_FOUND,
         Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,

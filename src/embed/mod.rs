@@ -16,7 +16,7 @@ mod worker;
 pub use bundled::Bundled;
 pub use model::{DIMENSIONS, MAX_TOKENS, ModelFiles};
 pub use onnxruntime::{OnnxRuntime, find_library};
-pub use planes::{Plane, product, products};
+pub use planes::{Nibbles, Plane, nibble_products, product, products, rounded};
 pub use token_vectors::TokenVectors;
 pub use worker::{Busy, Worker};
 

@@ -1,6 +1,6 @@
 //! The vectors of a prompt's tokens, small enough to keep: what aligns two prompts word by word.
 
-use super::{DIMENSIONS, Embedding, Plane, product};
+use super::{DIMENSIONS, Embedding, Plane, product, rounded};
 
 /// A longer prompt keeps no token vectors: by then the pooled vector says little about single words, and the space would be another answer's.
 const MAX_TOKENS: usize = 64;
@@ -88,8 +88,7 @@ fn quantized(vector: &[f32]) -> Plane {
     // The longest component takes the whole range.
     let peak = vector.iter().fold(f32::MIN_POSITIVE, |peak, number| peak.max(number.abs()));
     let mut plane = Plane([0; DIMENSIONS]);
-    #[expect(clippy::cast_possible_truncation, reason = "the range is -127 to 127; what is not a number becomes 0")]
-    plane.0.iter_mut().zip(vector).for_each(|(small, number)| *small = (number / peak * LEVELS).round() as i8);
+    plane.0.iter_mut().zip(vector).for_each(|(small, number)| *small = rounded(number / peak * LEVELS));
     plane
 }
 

@@ -14,7 +14,6 @@ use crate::{
 };
 
 const TRACE_ID: &str = "x-portkey-trace-id";
-const CONFIG: &str = "x-portkey-config";
 const REFRESH: &str = "x-portkey-cache-force-refresh";
 const METADATA: &str = "x-portkey-metadata";
 const NAMESPACE: &str = "x-portkey-cache-namespace";
@@ -52,11 +51,6 @@ pub(super) fn trace_id(headers: &HeaderMap) -> String {
 
 /// Reads what the client wants of the cache.
 pub(super) fn wish(headers: &HeaderMap) -> Result<Wish> {
-    if headers.contains_key(CONFIG) {
-        let message = "Lockgate does not read configs from `x-portkey-config` yet. Remove the header, and write the upstream and the \
-                       cache's settings into lockgate.yaml.";
-        return Err(Error::new(Kind::Unsupported, message).param(CONFIG));
-    }
     let mut wish =
         Wish { refresh: text(headers, REFRESH)?.is_some_and(|value| value.eq_ignore_ascii_case("true")), ..Wish::default() };
     cache_control(headers, &mut wish);
@@ -86,9 +80,19 @@ pub(super) fn profiles(headers: &HeaderMap) -> Result<BTreeSet<String>> {
 pub(super) fn metadata(headers: &HeaderMap) -> Result<BTreeMap<String, String>> {
     let Some(value) = headers.get(METADATA) else { return Ok(BTreeMap::new()) };
     let read = Some(value.as_bytes()).filter(|json| json.len() <= MAX_METADATA_BYTES);
-    let read = read.and_then(|json| serde_json::from_slice::<BTreeMap<String, String>>(json).ok());
-    read.filter(|metadata| metadata.len() <= MAX_METADATA_KEYS)
-        .ok_or_else(|| invalid(METADATA, "a JSON object of strings, with at most 64 keys and 8 KiB, such as {\"env\": \"prod\"}"))
+    let read = read.and_then(|json| serde_json::from_slice::<BTreeMap<String, serde_json::Value>>(json).ok());
+    let read = read.filter(|metadata| metadata.len() <= MAX_METADATA_KEYS);
+    let read = read.and_then(|metadata| metadata.into_iter().map(|(key, value)| Some((key, scalar(value)?))).collect());
+    read.ok_or_else(|| invalid(METADATA, "a JSON object of strings, with at most 64 keys and 8 KiB, such as {\"env\": \"prod\"}"))
+}
+
+/// Apps write numbers and booleans where text is meant.
+fn scalar(value: serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) => Some(text),
+        serde_json::Value::Number(_) | serde_json::Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
 }
 
 /// `no-store` keeps the cache out of it, `no-cache` asks for a fresh answer, `max-age` shortens an answer's life.
@@ -140,6 +144,7 @@ mod tests {
             namespace: Some("n".to_owned()),
             threshold: Some(0.99),
             ttl: Some(Duration::from_secs(5)),
+            ..Wish::default()
         };
         assert_eq!(wish.unwrap(), expected);
     }
@@ -154,9 +159,7 @@ mod tests {
     #[test]
     fn names_the_header_that_is_out_of_bounds() {
         let long = "x".repeat(300);
-        for (name, value) in
-            [(TTL, "soon"), (TTL, "-1"), (THRESHOLD, "2"), (THRESHOLD, "NaN"), (NAMESPACE, long.as_str()), (CONFIG, "{}")]
-        {
+        for (name, value) in [(TTL, "soon"), (TTL, "-1"), (THRESHOLD, "2"), (THRESHOLD, "NaN"), (NAMESPACE, long.as_str())] {
             let error = wish(&headers(&[(name, value)])).unwrap_err();
             assert_eq!(error.field(), Some(name), "{value}");
         }
@@ -164,13 +167,13 @@ mod tests {
 
     #[test]
     fn metadata_is_an_object_of_strings() {
-        let read = metadata(&headers(&[(METADATA, r#"{"env": "prod", "_user": "a"}"#)])).unwrap();
-        assert_eq!(read.get("env").map(String::as_str), Some("prod"));
+        let read = metadata(&headers(&[(METADATA, r#"{"env": "prod", "_user": 7}"#)])).unwrap();
+        assert_eq!(read.values().collect::<Vec<_>>(), ["7", "prod"]);
         assert!(metadata(&headers(&[])).unwrap().is_empty());
         let long = format!("{{\"a\": \"{}\"}}", "x".repeat(MAX_METADATA_BYTES));
         let many =
             serde_json::to_string(&(0..=MAX_METADATA_KEYS).map(|n| (n.to_string(), "")).collect::<BTreeMap<_, _>>()).unwrap();
-        for value in ["", "prod", "[]", r#"{"a": 1}"#, &long, &many] {
+        for value in ["", "prod", "[]", r#"{"a": [1]}"#, &long, &many] {
             assert_eq!(metadata(&headers(&[(METADATA, value)])).unwrap_err().field(), Some(METADATA), "{value}");
         }
     }

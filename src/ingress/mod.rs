@@ -36,4 +36,6 @@ pub struct Settings {
     pub max_connections: usize,
     /// Paths under `/v1/` that are passed on without being parsed or guarded.
     pub relay: Vec<String>,
+    /// First parts of paths under which all endpoints lie once more.
+    pub routes: Vec<String>,
 }

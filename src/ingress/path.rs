@@ -18,8 +18,19 @@ pub(super) enum Target {
     Endpoint(Endpoint),
     /// To the upstream, unread: the path under its base.
     Unread(String),
+    /// A prompt of this name, to be made into a request, and to be answered or only shown.
+    Prompt { name: String, shown: bool },
     /// The greeting that Portkey's users look for.
     Greeting,
+}
+
+/// The operator's route that a path begins with, and the path without it.
+pub(super) fn route<'p>(path: &'p str, settings: &Settings) -> (Option<String>, &'p str) {
+    let Some((first, rest)) = path.trim_start_matches('/').split_once('/') else { return (None, path) };
+    match settings.routes.iter().find(|route| *route == first) {
+        Some(route) => (Some(route.clone()), &path[path.len() - rest.len() - 1..]),
+        None => (None, path),
+    }
 }
 
 pub(super) fn target(method: &Method, path: &str, settings: &Settings) -> Result<Target> {
@@ -35,6 +46,17 @@ pub(super) fn target(method: &Method, path: &str, settings: &Settings) -> Result
     if let Some(rest) = under_base {
         if rest == "/models" || rest.starts_with("/models/") {
             return if method == Method::GET { Ok(Target::Unread(rest.to_owned())) } else { Err(wrong_method(&path, "GET")) };
+        }
+        if let Some((name, verb)) = rest.strip_prefix("/prompts/").and_then(|prompt| prompt.split_once('/')) {
+            let known = ["completions", "render"].contains(&verb);
+            return match known {
+                true if method == Method::POST => Ok(Target::Prompt { name: name.to_owned(), shown: verb == "render" }),
+                true => Err(wrong_method(&path, "POST")),
+                false => Err(Error::new(
+                    Kind::UnknownEndpoint,
+                    "A prompt is called as `/v1/prompts/<name>/completions`, or shown as `/v1/prompts/<name>/render`.",
+                )),
+            };
         }
         if settings.relay.iter().any(|listed| covers(listed, &path)) {
             return Ok(Target::Unread(rest.to_owned()));
@@ -114,6 +136,7 @@ mod tests {
             drain_timeout: Duration::ZERO,
             max_connections: 0,
             relay: relay.iter().map(|&path| path.to_owned()).collect(),
+            routes: vec!["premium".to_owned()],
         }
     }
 
@@ -134,9 +157,21 @@ mod tests {
         assert_eq!(get("/v1/models/").unwrap(), Target::Unread("/models".to_owned()));
         assert_eq!(get("/v1/models/gpt").unwrap(), Target::Unread("/models/gpt".to_owned()));
         assert_eq!(get("/v1/images/generations").unwrap(), Target::Unread("/images/generations".to_owned()));
+        let shown = Target::Prompt { name: "support@2".to_owned(), shown: true };
+        assert_eq!(target(&Method::POST, "/v1/prompts/support@2/render", &settings(&[])).unwrap(), shown);
+        assert!(get("/v1/prompts/support/completions").unwrap_err().message().contains("POST"));
         assert_eq!(get("/v1/files").unwrap(), Target::Unread("/files".to_owned()));
         for path in ["/v1/imagesque", "/v1/audio", "/v2/models", "/v1", "/etc/passwd"] {
             assert_eq!(get(path).unwrap_err().kind(), Kind::UnknownEndpoint, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_route_is_the_first_part_of_a_path() {
+        let settings = settings(&[]);
+        assert_eq!(route("//premium/v1/models", &settings), (Some("premium".to_owned()), "/v1/models"));
+        for path in ["/v1/models", "/premium", "/premiums/v1/models", "/"] {
+            assert_eq!(route(path, &settings), (None, path));
         }
     }
 

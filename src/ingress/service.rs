@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Method, Request, Response, StatusCode, header::UPGRADE};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header::UPGRADE};
 use hyper::body::Incoming;
 
 use super::{
@@ -15,7 +15,7 @@ use crate::{
     egress::{self, Body, Form},
     error::{Error, Kind, Result},
     exchange::Exchange,
-    pipeline::{Call, Caller, Passage, Pipeline, Unread},
+    pipeline::{Ask, Call, Caller, Passage, Pipeline, Unread},
     wire::{Endpoint, Request as WireRequest},
 };
 
@@ -54,38 +54,82 @@ impl Service {
                 "Lockgate does not change protocols. Use plain HTTP requests; realtime sessions go to the provider directly.";
             return Err(Error::new(Kind::UpgradeRefused, message));
         }
-        let target = path::target(request.method(), request.uri().path(), &self.settings)?;
+        let (route, path) = path::route(request.uri().path(), &self.settings);
+        let target = path::target(request.method(), path, &self.settings)?;
         let caller = self.pipeline.admit(request.headers())?;
         let tenant_name = caller.tenant_name.clone();
         let exchange = Exchange { tenant_name, ..Exchange::new(trace_id.to_owned(), caller.tenant) };
         match target {
             Target::Greeting => Ok(egress::text(StatusCode::OK, "Lockgate is here. Point your client's base URL at /v1.\n")),
-            Target::Endpoint(endpoint) => self.endpoint(endpoint, caller, exchange, request).await,
-            Target::Unread(path) => self.unread(path, caller, exchange, request).await,
+            Target::Endpoint(endpoint) => self.endpoint(endpoint, route, caller, exchange, request).await,
+            Target::Prompt { name, shown } => self.prompt(&name, shown, route, caller, exchange, request).await,
+            Target::Unread(path) => self.unread(path, route, caller, exchange, request).await,
         }
     }
 
     async fn endpoint(
         &self,
         endpoint: Endpoint,
+        route: Option<String>,
+        caller: Caller,
+        exchange: Exchange,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>> {
+        let (parts, incoming) = request.into_parts();
+        let bytes = body::json(&parts.headers, incoming, &self.settings).await?;
+        let ask = Ask { route, ..Ask::read(&parts.headers)? };
+        self.answer(WireRequest::decode(endpoint, bytes)?, ask, parts.headers, caller, exchange).await
+    }
+
+    /// Makes a request of a prompt. From there on it is like any other.
+    async fn prompt(
+        &self,
+        name: &str,
+        shown: bool,
+        route: Option<String>,
         caller: Caller,
         mut exchange: Exchange,
         request: Request<Incoming>,
     ) -> Result<Response<Body>> {
         let (parts, incoming) = request.into_parts();
-        let (wish, profiles) = (wish(&parts.headers)?, profiles(&parts.headers)?);
-        exchange.metadata = Arc::new(metadata(&parts.headers)?);
         let bytes = body::json(&parts.headers, incoming, &self.settings).await?;
-        let request = WireRequest::decode(endpoint, bytes)?;
-        let form = Form::of(&request);
-        let passage = Passage { headers: parts.headers, credential: caller.credential.clone() };
-        let reply = self.pipeline.handle(Call { request, caller, passage, wish, profiles }, &mut exchange).await;
+        let asked = serde_json::from_slice(&bytes).map_err(|error| {
+            let message = format!("The request body is not accepted: {error}. Send an object such as {{\"variables\": {{}}}}.");
+            Error::new(Kind::MalformedJson, message)
+        })?;
+        let rendered = self.pipeline.prompts.render(name, asked, fastrand::f64())?;
+        if shown {
+            return Ok(egress::json(StatusCode::OK, &serde_json::json!({ "success": true, "data": rendered.body })));
+        }
+        let mut ask = Ask { route, ..Ask::read(&parts.headers)? };
+        ask.fallback = rendered.config;
+        exchange.prompt = Some(rendered.name);
+        let endpoint = if rendered.body.contains_key("messages") { Endpoint::Chat } else { Endpoint::Completions };
+        let body = serde_json::Value::Object(rendered.body).to_string();
+        self.answer(WireRequest::decode(endpoint, body.into())?, ask, parts.headers, caller, exchange).await
+    }
+
+    async fn answer(
+        &self,
+        request: WireRequest,
+        ask: Ask,
+        headers: HeaderMap,
+        caller: Caller,
+        mut exchange: Exchange,
+    ) -> Result<Response<Body>> {
+        let (wish, profiles) = (wish(&headers)?, profiles(&headers)?);
+        exchange.metadata = Arc::new(metadata(&headers)?);
+        exchange.portkey = ask.config.is_some();
+        let form = Form { extended: !ask.strict, ..Form::of(&request) };
+        let passage = Passage { headers, credential: caller.credential.clone() };
+        let reply = self.pipeline.handle(Call { request, caller, passage, wish, profiles, ask }, &mut exchange).await;
         Ok(egress::respond(reply, &form, &exchange))
     }
 
     async fn unread(
         &self,
         mut path: String,
+        route: Option<String>,
         caller: Caller,
         mut exchange: Exchange,
         request: Request<Incoming>,
@@ -94,9 +138,12 @@ impl Service {
         if let Some(query) = parts.uri.query() {
             path = format!("{path}?{query}");
         }
+        exchange.metadata = Arc::new(metadata(&parts.headers)?);
+        let ask = Ask { route, ..Ask::read(&parts.headers)? };
         let body = body::raw(incoming, &self.settings).await?;
-        let passage = Passage { headers: parts.headers, credential: caller.credential };
-        let reply = self.pipeline.relay(Unread { method: parts.method, path, body }, &passage, &mut exchange).await;
+        let passage = Passage { headers: parts.headers, credential: caller.credential.clone() };
+        let unread = Unread { method: parts.method, path, body };
+        let reply = self.pipeline.relay(unread, &ask, &caller, &passage, &mut exchange).await;
         Ok(egress::respond_unread(reply, &exchange))
     }
 }

@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+mod branches;
 mod savings;
 
+pub use branches::Branches;
 pub use savings::{Price, Saved, Savings, Settings};
 
 use metrics::{Label, counter, histogram};
@@ -111,6 +113,9 @@ impl Record {
         }
         let rules: Vec<_> = exchange.rules.iter().map(|note| format!("{}={}", note.rule, note.action)).collect();
         let severity = SEVERITIES.into_iter().rfind(|severity| exchange.rules.iter().any(|note| note.severity == *severity));
+        let route = exchange.route.as_deref();
+        // What an answer from the cache cost was paid before.
+        let spent = exchange.cost.filter(|_| exchange.entry.is_none() && !exchange.follower);
         let failed = |failure: &RuleFailure| format!("{}={} ({})", failure.rule, failure.outcome, failure.reason);
         let failures: Vec<_> = exchange.failures.iter().map(failed).collect();
         tracing::info!(
@@ -125,6 +130,17 @@ impl Record {
             score = exchange.judged.map(|judged| judged.score),
             check = exchange.judged.and_then(|judged| judged.reason),
             flight = exchange.follower.then_some("follower"),
+            target = route.map(|route| route.option.as_str()),
+            provider = route.map(|route| route.provider.as_str()),
+            virtual_key = route.and_then(|route| route.virtual_key.as_deref()),
+            retries = route.map(|route| route.retries).filter(|retries| *retries != 0),
+            targets = route.map(|route| route.targets).filter(|targets| *targets > 1),
+            user = exchange.metadata.get("_user").map(|user| cut(user)),
+            prompt = exchange.prompt.as_ref().or(exchange.metadata.get("_prompt")).map(|prompt| cut(prompt)),
+            prompt_tokens = spent.map(|cost| cost.usage.prompt_tokens),
+            completion_tokens = spent.map(|cost| cost.usage.completion_tokens),
+            estimated = exchange.estimated.then_some(true),
+            usd = exchange.usd,
             rules = (!rules.is_empty()).then(|| rules.join(",")),
             severity,
             failures = (!failures.is_empty()).then(|| failures.join(",")),

@@ -10,8 +10,10 @@ use metrics::{Counter, Gauge, counter, gauge};
 use serde::Serialize;
 
 use crate::{
+    diagnostics::{Document, Source},
     exchange::{Cost, Exchange},
     telemetry::{label, metric},
+    wire::response::Usage,
 };
 
 /// Pairs of tenant and model that are told apart: who calls may write anything for a model, and each is a series of every metric.
@@ -39,7 +41,18 @@ pub struct Price {
     pub completion: f64,
 }
 
+/// The prices that ship with Lockgate.
+const SHIPPED: &str = include_str!("prices.yaml");
+
 impl Settings {
+    /// The operator's prices, before those that ship with Lockgate.
+    #[must_use]
+    pub fn with_shipped(self) -> Self {
+        let mut prices = shipped();
+        prices.extend(self.prices);
+        Self { prices }
+    }
+
     /// The price of a model: its own, else that of the longest beginning.
     fn price(&self, model: &str) -> Option<Price> {
         let fitting = self.prices.iter().filter_map(|(name, price)| match name.strip_suffix('*') {
@@ -48,6 +61,20 @@ impl Settings {
         });
         fitting.max_by_key(|(length, _)| *length).map(|(_, price)| *price)
     }
+}
+
+/// What the shipped list says; nothing if it is broken, which a test rules out.
+fn shipped() -> Vec<(String, Price)> {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Written {
+        prompt: f64,
+        #[serde(default)]
+        completion: f64,
+    }
+    let document = Document::parse(Source::new("prices.yaml", SHIPPED)).ok();
+    let written = document.and_then(|document| document.read::<std::collections::BTreeMap<String, Written>>().value);
+    let price = |written: Written| Price { prompt: written.prompt, completion: written.completion };
+    written.unwrap_or_default().into_iter().map(|(model, written)| (model, price(written))).collect()
 }
 
 impl Price {
@@ -144,6 +171,11 @@ impl Savings {
         Self { settings, book: Mutex::default() }
     }
 
+    /// What these tokens of a model cost, in US dollars, where its price is known.
+    pub fn price(&self, model: &str, usage: Usage) -> Option<f64> {
+        Some(self.settings.price(model)?.of(usage.prompt_tokens, usage.completion_tokens))
+    }
+
     /// All that was saved since the start.
     pub fn total(&self) -> Saved {
         self.book.lock().unwrap_or_else(PoisonError::into_inner).total
@@ -196,7 +228,7 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{exchange::Tenant, wire::response::Usage};
+    use crate::exchange::Tenant;
 
     fn exchange(entry: bool, follower: bool) -> Exchange {
         let mut exchange = Exchange::new("t".to_owned(), Tenant([0xab; 16]));
@@ -240,6 +272,16 @@ mod tests {
         assert_eq!((price("gpt-5-mini"), price("gpt-5-mini-2026")), (Some(4.0), Some(3.0)));
         assert_eq!((price("gpt-5"), price("other")), (Some(2.0), Some(1.0)));
         assert_eq!(priced(&[("gpt-5", 2.0)]).settings.price("gpt-5-mini"), None);
+    }
+
+    #[test]
+    fn the_shipped_prices_are_read_and_the_operators_go_before_them() {
+        assert!(shipped().len() > 40, "{} models", shipped().len());
+        let own = Settings { prices: vec![("gpt-5-mini*".to_owned(), Price { prompt: 9.0, completion: 9.0 })] };
+        let settings = own.with_shipped();
+        let price = |model| settings.price(model).map(|price| price.prompt.to_string());
+        assert_eq!((price("gpt-5-mini-2025"), price("gpt-5-2025")), (Some("9".to_owned()), Some("1.25".to_owned())));
+        assert_eq!(price("a-model-of-ones-own"), None);
     }
 
     #[test]

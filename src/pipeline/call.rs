@@ -6,10 +6,11 @@ use super::Stream;
 pub use crate::{
     access::Caller,
     cache::Wish,
-    route::{Arriving, Head, Passage, Unread},
+    route::{Arriving, Ask, Head, Passage, Unread},
 };
 use crate::{
-    guard::{Block, Restoration, Restored},
+    exchange::Exchange,
+    guard::{Block, Clearing, OutputGate, Restoration, Restored, Screened},
     wire::Request,
 };
 
@@ -26,6 +27,8 @@ pub struct Call {
     pub wish: Wish,
     /// The profiles of guardrails that it asks for.
     pub profiles: BTreeSet<String>,
+    /// What the client says of where it goes.
+    pub ask: Ask,
 }
 
 /// What goes back.
@@ -40,6 +43,14 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// The reply that an answer from the cache is, which was cleared again.
+    pub(super) fn hit(clearing: Clearing, output: &OutputGate, screened: &Screened, exchange: &mut Exchange) -> Self {
+        match clearing {
+            Clearing::Passed(cleared, _) => Self::restored(Head::json(), output.restore(&cleared, screened.bindings(), exchange)),
+            Clearing::Blocked(block) => Self::Blocked(block),
+        }
+    }
+
     /// The reply that a whole answer is to one caller.
     pub(super) fn restored(head: Head, restoration: Restoration) -> Self {
         match restoration {

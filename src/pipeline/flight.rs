@@ -14,21 +14,22 @@ use http::header::SET_COOKIE;
 
 use super::{
     Pipeline, Reply,
+    hooks::WayHooks,
     stream::Stream,
     tape::{End, Reader, Recorder, Tape, Whole},
 };
 use crate::{
+    access::Bill,
     cache::{
         CachePlan, Lookup, Mode, Ticket,
         flight::{Flight, Landed, Role, Subscriber, Task},
         scope::{self, Scope},
     },
-    clock,
     error::{Error, Kind, Result},
-    exchange::{Cost, Exchange},
-    guard::{Bindings, Block, Cleared, ClearedStream, Clearing, Complete, Gates, OutputGate, Screened, Stored, rules::RuleSetId},
+    exchange::Exchange,
+    guard::{Bindings, Block, Cleared, ClearedStream, Clearing, Gates, Hooks, OutputGate, Screened, Stored, rules::RuleSetId},
     ledger::Record,
-    route::{Arriving, Head, Passage},
+    route::{Arriving, Head, Passage, Way},
 };
 
 /// What a request asks for, from where it may be shared on.
@@ -41,6 +42,12 @@ pub(super) struct Asked {
     pub(super) plan: CachePlan,
     /// Where its answer belongs, unless the cache has no part in it.
     pub(super) scope: Option<Scope>,
+    /// Where it goes.
+    pub(super) way: Way,
+    /// What the targets on it say of hooks.
+    pub(super) hooks: WayHooks,
+    /// The limits that it counts for.
+    pub(super) bill: Bill,
 }
 
 /// Requests with the same key are answered alike: the same is asked, and rules and client allow the same.
@@ -65,7 +72,13 @@ pub(super) enum Answered {
     Whole(Head, Cleared),
     Blocked(Block),
     /// Events, as they arrive, and where what they say belongs when it is whole.
-    Stream(Head, Box<ClearedStream<Arriving>>, Option<Box<Ticket>>),
+    Stream(Head, Live, Option<Box<Ticket>>),
+}
+
+/// Events as they arrive, and the hooks that judge them when they have.
+pub(super) struct Live {
+    pub(super) stream: Box<ClearedStream<Arriving>>,
+    pub(super) hooks: Hooks,
 }
 
 /// What came of looking for an answer to a request that means the same.
@@ -147,6 +160,7 @@ impl Pipeline {
     /// Keeps a whole answer that may be kept.
     pub(super) fn settle(
         &self,
+        asked: &Asked,
         clearing: Clearing,
         head: Head,
         ticket: Option<Box<Ticket>>,
@@ -155,7 +169,7 @@ impl Pipeline {
         match clearing {
             Clearing::Blocked(block) => Answered::Blocked(block),
             Clearing::Passed(cleared, complete) => {
-                note_cost(complete.as_ref(), exchange);
+                self.charge(asked, &cleared, complete.as_ref(), exchange);
                 self.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
                 Answered::Whole(head, cleared)
             }
@@ -186,10 +200,10 @@ async fn fly(
     let (outcome, rest) = match pipeline.answer(&asked, &mut exchange).await {
         Ok(Answered::Whole(head, cleared)) => (Ok(Outcome::Whole(head, cleared)), None),
         Ok(Answered::Blocked(block)) => (Ok(Outcome::Blocked(block)), None),
-        Ok(Answered::Stream(head, stream, ticket)) => {
+        Ok(Answered::Stream(head, live, ticket)) => {
             let recorder = Recorder::default();
             let outcome = Outcome::Stream(head, recorder.tape().clone(), Form::of(&asked.screened));
-            let telling = tell(pipeline, asked, stream, ticket, exchange.shared(), recorder, flight);
+            let telling = tell(pipeline, asked, live, ticket, exchange.shared(), recorder, flight);
             (Ok(outcome), Some(Box::pin(telling) as Task<()>))
         }
         Err(error) => (Err(error), None),
@@ -201,16 +215,16 @@ async fn fly(
 async fn tell(
     pipeline: Arc<Pipeline>,
     asked: Arc<Asked>,
-    mut stream: Box<ClearedStream<Arriving>>,
+    Live { mut stream, hooks }: Live,
     ticket: Option<Box<Ticket>>,
     mut exchange: Exchange,
     recorder: Recorder,
     flight: Flight<FlightKey, Landing>,
 ) {
     let result = recorder.record(&mut *stream, || flight.leave()).await;
-    let whole = match told_in_full(&pipeline, &asked, stream.finish(&mut exchange), &mut exchange).await {
+    let whole = match told_in_full(&pipeline, &asked, &hooks, stream.finish(&mut exchange), &mut exchange).await {
         Some(Clearing::Passed(cleared, complete)) => {
-            note_cost(complete.as_ref(), &mut exchange);
+            pipeline.charge(&asked, &cleared, complete.as_ref(), &mut exchange);
             pipeline.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
             Some(Whole::Cleared(cleared))
         }
@@ -219,27 +233,21 @@ async fn tell(
     };
     // Who has heard the end and asks again finds the answer in the cache, or makes a new call.
     flight.leave();
-    let Exchange { rules, failures, cost, .. } = exchange;
-    recorder.end(End { result, rules, failures, cost, whole });
+    let Exchange { rules, failures, cost, usd, estimated, hooks, .. } = exchange;
+    recorder.end(End { result, rules, failures, cost, usd, estimated, hooks: hooks.after, whole });
 }
 
 /// Has a stream that was told judged by whoever must see it whole: too late to refuse it, and in time to say so and to keep it out of the cache.
 async fn told_in_full(
     pipeline: &Pipeline,
     asked: &Asked,
+    hooks: &Hooks,
     clearing: Option<Clearing>,
     exchange: &mut Exchange,
 ) -> Option<Clearing> {
     let Asked { gates, screened, passage, .. } = asked;
-    pipeline.callouts.clear(&gates.output, clearing?, screened, &passage.headers, exchange).await.ok()
-}
-
-/// What an answer has cost that was just made. One from the cache cost something when it was.
-fn note_cost(complete: Option<&Complete>, exchange: &mut Exchange) {
-    if let Some(complete) = complete.filter(|_| exchange.entry.is_none()) {
-        let took = clock::now().saturating_duration_since(exchange.started);
-        exchange.cost = Some(Cost { usage: complete.usage(), took });
-    }
+    let clearing = pipeline.callouts.clear(&gates.output, clearing?, screened, &passage.headers, exchange).await.ok()?;
+    asked.judged(&pipeline.callouts, hooks, clearing, screened, exchange).await.ok()
 }
 
 /// Whether another flight may come to more.
@@ -293,10 +301,10 @@ impl Passenger<'_> {
 
 /// The whole of a stream, for a client that cannot be told it as it comes.
 async fn whole(reader: Reader, exchange: &mut Exchange) -> Result<Whole> {
-    let End { rules, failures, cost, whole, .. } = reader.ended().await?;
+    let End { rules, failures, cost, usd, estimated, whole, .. } = reader.ended().await?;
     exchange.note_rules(rules);
     exchange.note_failures(failures);
-    exchange.cost = cost;
+    (exchange.cost, exchange.usd, exchange.estimated) = (cost, usd, estimated);
     whole.ok_or_else(|| Error::new(Kind::UpstreamReset, "The upstream's stream ended early. Try again, or ask the provider."))
 }
 

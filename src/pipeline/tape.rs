@@ -18,7 +18,7 @@ use http_body_util::BodyExt as _;
 
 use crate::{
     error::{Error, Kind, Result},
-    exchange::{Cost, RuleFailure, RuleNote},
+    exchange::{Cost, HookResult, RuleFailure, RuleNote},
     guard::{Block, Cleared, ClearedStream},
 };
 
@@ -76,6 +76,12 @@ pub(super) struct End {
     pub(super) failures: Vec<RuleFailure>,
     /// What the whole took, where it is known.
     pub(super) cost: Option<Cost>,
+    /// The same in US dollars, where the price is known.
+    pub(super) usd: Option<f64>,
+    /// Whether its tokens were counted here.
+    pub(super) estimated: bool,
+    /// What the hooks on the whole came to.
+    pub(super) hooks: Vec<HookResult>,
     /// What it came to, where it came to its own end or was cut by a rule.
     pub(super) whole: Option<Whole>,
 }
@@ -166,7 +172,16 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         let error = Error::new(Kind::Internal, "The stream was given up before its end. Try again.");
-        self.set(End { result: Err(error), rules: Vec::new(), failures: Vec::new(), cost: None, whole: None });
+        self.set(End {
+            result: Err(error),
+            rules: Vec::new(),
+            failures: Vec::new(),
+            cost: None,
+            usd: None,
+            estimated: false,
+            hooks: Vec::new(),
+            whole: None,
+        });
     }
 }
 
@@ -296,7 +311,16 @@ mod tests {
     }
 
     fn finished() -> End {
-        End { result: Ok(()), rules: Vec::new(), failures: Vec::new(), cost: None, whole: None }
+        End {
+            result: Ok(()),
+            rules: Vec::new(),
+            failures: Vec::new(),
+            cost: None,
+            usd: None,
+            estimated: false,
+            hooks: Vec::new(),
+            whole: None,
+        }
     }
 
     #[derive(Default)]

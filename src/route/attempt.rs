@@ -1,24 +1,29 @@
 //! One attempt at one upstream.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri,
-    header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST},
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST},
 };
 use http_body_util::Full;
-use secrecy::ExposeSecret as _;
+use tokio::time::timeout;
 
 use super::{
-    Answer, AnswerBody, Arriving, Head, Passage, Settings, Unread,
+    Answer, AnswerBody, Arriving, Head, Passage, Router, Unread, Way,
+    config::{Target, plan::Leg},
     headers::{towards_client, towards_upstream},
+    provider::Route,
 };
 use crate::{
     clock,
     error::{Error, Kind, Result},
     exchange::Exchange,
     guard::Screened,
-    outbound::{Body, Client, Origin, Patience},
+    outbound::Body,
     wire::{
+        Request as WireRequest,
         collect::{self, NotWhole},
         encoding,
     },
@@ -27,108 +32,110 @@ use crate::{
 /// An answer that is read whole may be this large; images and files are relayed as they arrive.
 const MAX_ANSWER_BYTES: usize = 32 << 20;
 
-/// Sends requests to the upstream.
-#[derive(Debug, Clone)]
-pub struct Router {
-    client: Client,
-    origin: Origin,
-    base_path: String,
-    host: HeaderValue,
-    identity: String,
-    credential: Option<HeaderValue>,
-    patience: Patience,
-}
-
 impl Router {
-    /// A router to one upstream; `None` if its URL has no host or its key is no header value.
-    pub fn new(settings: &Settings, client: Client) -> Option<Self> {
-        let origin = Origin::of(&settings.base_url)?;
-        let authority = settings.base_url.authority()?.as_str();
-        let credential = match &settings.api_key {
-            Some(key) => {
-                let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).ok()?;
-                value.set_sensitive(true);
-                Some(value)
-            }
-            None => None,
-        };
-        let base_path = settings.base_url.path().trim_end_matches('/').to_owned();
-        Some(Self {
-            client,
-            identity: format!("{origin}{base_path}"),
-            origin,
-            base_path,
-            host: HeaderValue::from_str(authority).ok()?,
-            credential,
-            patience: Patience { head: settings.response_timeout, idle: settings.idle_timeout },
-        })
+    /// Asks a target what the cache did not know.
+    pub async fn attempt(
+        &self,
+        target: &Target,
+        screened: &Screened,
+        passage: &Passage,
+        exchange: &mut Exchange,
+    ) -> Result<Answer> {
+        let asked = self.ask(target, screened, passage, exchange);
+        match target.request_timeout {
+            None => asked.await,
+            Some(most) => timeout(most, asked).await.unwrap_or_else(|_elapsed| {
+                let message = format!("Request exceeded the timeout sent in the request: {}ms", most.as_millis());
+                Err(Error::new(Kind::RequestTimeout, message))
+            }),
+        }
     }
 
-    /// The same router, whose upstream is identified otherwise than by its URL.
-    #[must_use]
-    pub fn known_as(mut self, identity: &str) -> Self {
-        identity.clone_into(&mut self.identity);
-        self
-    }
-
-    /// What identifies the upstream in a cache key.
-    pub fn identity(&self) -> &str {
-        &self.identity
-    }
-
-    /// Asks the upstream what the cache did not know.
-    pub async fn attempt(&self, screened: &Screened, passage: &Passage, exchange: &mut Exchange) -> Result<Answer> {
-        let path = screened.request().endpoint().path();
-        let body = screened.request().json().bytes().clone();
-        let response = self.send(self.request(&Method::POST, path, body, passage)?, exchange).await?;
+    async fn ask(&self, target: &Target, screened: &Screened, passage: &Passage, exchange: &mut Exchange) -> Result<Answer> {
+        let provider = &target.destination.provider;
+        let asked = changed(target, screened.request())?;
+        let endpoint = asked.endpoint();
+        let path = provider.path(Route::Read(endpoint, asked.model())).ok_or_else(|| {
+            let message = format!("The provider `{}` has no {}. Name another for it.", provider.slug(), endpoint.as_str());
+            Error::new(Kind::UnknownEndpoint, message)
+        })?;
+        let request = request(target, &Method::POST, &path, provider.body(&asked)?, passage)?;
+        let response = self.send(target, request, exchange).await?;
         let (parts, arriving) = response.into_parts();
-        let headers = towards_client(&parts.headers);
-        if is_event_stream(&headers) && parts.status.is_success() {
+        let (status, headers) = (parts.status, towards_client(&parts.headers));
+        if is_event_stream(&headers) && status.is_success() {
             refuse_compressed_stream(&headers)?;
-            return Ok(Answer { head: Head { status: parts.status, headers }, body: AnswerBody::Arriving(arriving) });
+            let events = provider.events(&asked, clock::unix_seconds());
+            return Ok(Answer { head: Head { status, headers }, body: AnswerBody::Arriving(Arriving::new(arriving, events)) });
         }
         let (headers, body) = whole(headers, arriving).await?;
-        Ok(Answer { head: Head { status: parts.status, headers }, body: AnswerBody::Whole(body) })
+        let body = provider.answer(endpoint, status, body, clock::unix_seconds());
+        Ok(Answer { head: Head { status, headers }, body: AnswerBody::Whole(body) })
     }
 
-    /// Passes on what is not read.
-    pub async fn relay(&self, unread: Unread, passage: &Passage, exchange: &mut Exchange) -> Result<(Head, Arriving)> {
+    /// Passes on what is not read, to the first target of its way.
+    pub async fn relay(&self, unread: Unread, way: &Way, passage: &Passage, exchange: &mut Exchange) -> Result<(Head, Arriving)> {
         let Unread { method, path, body } = unread;
-        let mut request = self.request(&method, &path, body, passage)?;
+        let Some(Leg { target, .. }) = way.plan.legs.first() else { return Err(nowhere()) };
+        let provider = &target.destination.provider;
+        let path = provider.path(Route::Unread(&path)).ok_or_else(nowhere)?;
+        let mut request = request(target, &method, &path, body, passage)?;
         // The bytes go on as they came, and so does what says how to read them.
         if let Some(encoding) = passage.headers.get(CONTENT_ENCODING) {
             request.headers_mut().insert(CONTENT_ENCODING, encoding.clone());
         }
-        let response = self.send(request, exchange).await?;
+        let response = self.send(target, request, exchange).await?;
         let (parts, arriving) = response.into_parts();
         let head = Head { status: parts.status, headers: towards_client(&parts.headers) };
-        Ok((head, arriving))
+        Ok((head, Arriving::new(arriving, None)))
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>, exchange: &mut Exchange) -> Result<Response<Body>> {
+    async fn send(&self, target: &Target, request: Request<Full<Bytes>>, exchange: &mut Exchange) -> Result<Response<Body>> {
         let started = clock::now();
-        let response = self.client.send(&self.origin, request, self.patience).await;
+        let response = self.client.send(&target.destination.origin, request, self.patience).await;
         exchange.timings.upstream = Some(clock::now().saturating_duration_since(started));
         response
     }
+}
 
-    fn request(&self, method: &Method, path: &str, body: Bytes, passage: &Passage) -> Result<Request<Full<Bytes>>> {
-        let uri: Uri = format!("{}{path}", self.base_path).parse().map_err(|error| {
-            Error::new(Kind::UnknownEndpoint, "The path is not one that can be passed on. Write it without unusual characters.")
-                .because(error)
-        })?;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method.clone();
-        *request.uri_mut() = uri;
-        let headers = request.headers_mut();
-        *headers = towards_upstream(&passage.headers);
-        headers.insert(HOST, self.host.clone());
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let Some(credential) = passage.credential.as_ref().or(self.credential.as_ref()) {
-            headers.insert(AUTHORIZATION, credential.clone());
+/// The request as a target wants it, if its key may be used for the model.
+fn changed<'r>(target: &Target, request: &'r WireRequest) -> Result<Cow<'r, WireRequest>> {
+    let asked = if target.overrides.is_empty() {
+        Cow::Borrowed(request)
+    } else {
+        Cow::Owned(request.with_body(target.overrides.apply(request.json()))?)
+    };
+    match &target.destination.virtual_key {
+        Some(key) if !key.allows(asked.model()) => {
+            let message = format!(
+                "The virtual key `{}` may not be used for this model. The operator lists models under `virtual_keys`.",
+                key.name
+            );
+            Err(Error::new(Kind::Forbidden, message).param("model"))
         }
-        Ok(request)
+        _ => Ok(asked),
     }
+}
+
+fn request(target: &Target, method: &Method, path: &str, body: Bytes, passage: &Passage) -> Result<Request<Full<Bytes>>> {
+    let uri: Uri = path.parse().map_err(|error| {
+        Error::new(Kind::UnknownEndpoint, "The path is not one that can be passed on. Write it without unusual characters.")
+            .because(error)
+    })?;
+    let destination = &target.destination;
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    *headers = towards_upstream(&passage.headers, !destination.is_callers(), &target.forward_headers);
+    headers.insert(HOST, destination.host.clone());
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    destination.add_headers(headers, passage.credential.as_ref())?;
+    Ok(request)
+}
+
+fn nowhere() -> Error {
+    Error::new(Kind::UnknownEndpoint, "The provider has no such endpoint. Name another for it.")
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -21,13 +21,32 @@ const OURS: [HeaderName; 7] = [HOST, CONTENT_LENGTH, CONTENT_ENCODING, ACCEPT_EN
 /// Meant for Lockgate, and nobody else's business.
 const PREFIXES: [&str; 2] = ["x-portkey-", "x-lockgate-"];
 
-/// What a client sent, without what ends here.
-pub(super) fn towards_upstream(client: &HeaderMap) -> HeaderMap {
+/// Headers that hold a caller's own credential at some provider. They go on only to the upstream that the operator configured and to whom a config has them forwarded.
+const CREDENTIALS: [&str; 4] = ["api-key", "x-api-key", "x-goog-api-key", "cookie"];
+
+/// What a client sent, without what ends here. A `stranger` is not told what the client's credentials are.
+pub(super) fn towards_upstream(client: &HeaderMap, stranger: bool, forwarded: &[HeaderName]) -> HeaderMap {
     let named = named_by_connection(client);
     let ends_here = |name: &HeaderName| {
-        hop_by_hop(name, &named) || OURS.contains(name) || PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+        let ours = OURS.contains(name) || PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix));
+        let kept_back = stranger && CREDENTIALS.contains(&name.as_str());
+        hop_by_hop(name, &named) || (ours || kept_back) && !forwarded.contains(name)
     };
     pass(client, ends_here)
+}
+
+/// Headers that a config wants forwarded. Those of the connection and those that Lockgate itself is told by are not.
+pub(super) fn forwarded<'n>(names: impl Iterator<Item = &'n str>) -> Result<Vec<HeaderName>, String> {
+    const NEVER: [HeaderName; 6] = [HOST, CONTENT_LENGTH, CONTENT_ENCODING, ACCEPT_ENCODING, AUTHORIZATION, EXPECT];
+    let names = names.map(str::trim).filter(|name| !name.is_empty()).map(|written| {
+        let name: HeaderName = written.parse().map_err(|_| format!("`{written}` is no name of a header"))?;
+        let secret = ["x-portkey-api-key", "x-portkey-config", "x-portkey-forward-headers"].contains(&name.as_str());
+        if NEVER.contains(&name) || secret || hop_by_hop(&name, &[]) {
+            return Err(format!("`{written}` is not forwarded: it is about this connection, or says who calls"));
+        }
+        Ok(name)
+    });
+    names.collect()
 }
 
 /// What an upstream sent, without what ends here. The length is that of the body that we send.
@@ -87,7 +106,7 @@ mod tests {
             ("x-multi", "1"),
             ("x-multi", "2"),
         ]);
-        let out = towards_upstream(&client);
+        let out = towards_upstream(&client, false, &[]);
         assert_eq!(
             out,
             headers(&[("openai-organization", "org"), ("content-type", "application/json"), ("x-multi", "1"), ("x-multi", "2")])

@@ -1,17 +1,34 @@
 //! Plan and 3: which upstream answers, and the attempt to make it answer.
+//!
+//! What a request's headers say ([`Ask`]) and what the operator wrote come together in a [`config`], which is compiled once. It [`plan`](Router::plan)s the way of a
+//! request; a [`Journey`] follows it from target to target, as far as retries and the strategy go; [`attempt`](Router::attempt) makes one call.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret as _, SecretString};
 
+mod arriving;
+mod ask;
 mod attempt;
+pub mod config;
+mod destination;
 mod headers;
+pub mod health;
+mod journey;
+pub mod prompts;
+pub mod provider;
+mod retry;
+mod router;
+pub mod vault;
 
-pub use attempt::Router;
-
-pub use crate::outbound::Body as Arriving;
+pub use arriving::Arriving;
+pub use ask::{Ask, speaks_portkey};
+pub use config::{CacheChoice, Facts, Named, Target, plan::Leg};
+pub use journey::{Journey, Next};
+pub use retry::Verdict;
+pub use router::{Grant, Router, Way, criticise};
 
 /// Where a request goes on a miss.
 #[derive(Debug, Clone)]
@@ -24,14 +41,50 @@ pub struct Settings {
     pub response_timeout: Duration,
     /// How long the upstream may be silent inside a body.
     pub idle_timeout: Duration,
+    /// Names for credentials that stay here.
+    pub virtual_keys: BTreeMap<String, vault::Settings>,
+    /// The keys that the environment has for providers, by slug.
+    pub provider_keys: BTreeMap<String, SecretString>,
+    /// The operator's configs, by name.
+    pub configs: BTreeMap<String, serde_json::Value>,
+    /// The config of each path under which the endpoints lie once more: `premium` is `/premium/v1/…`.
+    pub routes: BTreeMap<String, String>,
+    /// The folder of prompts, if there is one.
+    pub prompts: Option<PathBuf>,
+}
+
+impl Settings {
+    /// One upstream that wants no key.
+    pub fn to(base_url: Uri, timeout: Duration) -> Self {
+        Self {
+            base_url,
+            api_key: None,
+            response_timeout: timeout,
+            idle_timeout: timeout,
+            virtual_keys: BTreeMap::new(),
+            provider_keys: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            prompts: None,
+        }
+    }
 }
 
 impl PartialEq for Settings {
     /// Keys are compared where nobody could learn from the time that it takes: both are the operator's.
     fn eq(&self, other: &Self) -> bool {
-        let Self { base_url, api_key, response_timeout, idle_timeout } = self;
+        let Self { base_url, api_key, response_timeout, idle_timeout, virtual_keys, provider_keys, configs, routes, prompts } =
+            self;
         let key = |key: &Option<SecretString>| key.as_ref().map(|key| key.expose_secret().to_owned());
+        let keys = |keys: &BTreeMap<String, SecretString>| -> BTreeMap<_, _> {
+            keys.iter().map(|(slug, key)| (slug.clone(), key.expose_secret().to_owned())).collect()
+        };
         *base_url == other.base_url
+            && *virtual_keys == other.virtual_keys
+            && keys(provider_keys) == keys(&other.provider_keys)
+            && *configs == other.configs
+            && *routes == other.routes
+            && *prompts == other.prompts
             && key(api_key) == key(&other.api_key)
             && *response_timeout == other.response_timeout
             && *idle_timeout == other.idle_timeout

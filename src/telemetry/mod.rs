@@ -77,6 +77,14 @@ pub mod metric {
     pub const SAVED_SECONDS: &str = "lockgate_saved_seconds_total";
     /// US dollars that were not spent, for the same reason, where prices are configured.
     pub const SAVED_USD: &str = "lockgate_saved_usd_total";
+    /// Attempts by target, provider, virtual key and status.
+    pub const TARGET_ANSWERS: &str = "lockgate_target_answers_total";
+    /// What attempts take, by target.
+    pub const TARGET_SECONDS: &str = "lockgate_target_seconds";
+    /// Tokens of answers, by target.
+    pub const TARGET_TOKENS: &str = "lockgate_target_tokens_total";
+    /// US dollars that answers have cost, by target, where prices are known.
+    pub const TARGET_USD: &str = "lockgate_target_usd_total";
     /// Open connections, of all ports.
     pub const CONNECTIONS: &str = "lockgate_connections";
 }
@@ -95,6 +103,14 @@ pub mod label {
     pub const REASON: &str = "reason";
     /// Which rule.
     pub const RULE: &str = "rule";
+    /// Which target of a config.
+    pub const TARGET: &str = "target";
+    /// Which provider.
+    pub const PROVIDER: &str = "provider";
+    /// Which virtual key.
+    pub const VIRTUAL_KEY: &str = "virtual_key";
+    /// Which status.
+    pub const STATUS: &str = "status";
     /// Which check.
     pub const CHECK: &str = "check";
     /// What the rule did.

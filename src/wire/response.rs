@@ -41,6 +41,21 @@ pub fn check_vectors(body: &[u8]) -> Result<Usage> {
     }
 }
 
+/// The tokens that a body says it cost, whatever else is in it.
+pub fn usage(body: &[u8]) -> Usage {
+    #[derive(serde::Deserialize)]
+    struct Told {
+        usage: Option<Usage>,
+    }
+    serde_json::from_slice::<Told>(body).ok().and_then(|told| told.usage).unwrap_or_default()
+}
+
+/// How many bytes of text a body has.
+pub fn letters(body: &Bytes) -> usize {
+    let json = Json::parse(body.clone());
+    json.map_or(0, |json| super::channel::pieces(&json).iter().map(|piece| piece.text.len()).sum())
+}
+
 fn unreadable(reason: &str) -> Error {
     let message =
         format!("The upstream's answer cannot be read: {reason}. Check that `upstream.url` leads to an OpenAI-compatible API.");

@@ -20,7 +20,14 @@ fn config(upstream: &str) -> String {
     format!(
         "server: {{ listen: \"127.0.0.1:0\", admin: \"127.0.0.1:0\" }}\n\
          upstream: {{ url: \"{upstream}/v1\" }}\n\
-         cache: {{ mode: semantic }}\n",
+         cache: {{ mode: semantic }}\n\
+         virtual_keys:\n\
+         \x20 primary: {{ provider: openai, url: \"{upstream}/v1\", api_key: sk-primary }}\n\
+         \x20 secondary: {{ provider: openai, url: \"{upstream}/v1\", api_key: sk-secondary }}\n\
+         \x20 capped: {{ provider: openai, url: \"{upstream}/v1\", api_key: sk-capped, limits: [0.000001 usd/month] }}\n\
+         configs: {{ premium: {{ virtual_key: secondary }}, standard: {{ virtual_key: primary }} }}\n\
+         routes: {{ premium: {{ config: premium }}, standard: {{ config: standard }} }}\n\
+         prices: {{ 'priced-*': {{ prompt: 10, completion: 30 }} }}\n",
     )
 }
 
@@ -71,6 +78,6 @@ fn node_clients() {
     let mut node = Command::new("node");
     // One file at a time: both ask the demo upstream what reached it last.
     node.args(["--test", "--test-concurrency=1", "--test-timeout=120000"]);
-    node.args(["openai", "portkey"].map(|client| format!("{SCENARIOS}/{client}.test.mjs")));
+    node.args(["openai", "portkey", "promises"].map(|client| format!("{SCENARIOS}/{client}.test.mjs")));
     run(node);
 }

@@ -88,15 +88,6 @@ test('createHeaders: trace id comes back', async () => {
   assert.equal(response.headers.get('x-portkey-trace-id'), 'trace-7');
 });
 
-test('createHeaders: a config is refused and not ignored', async () => {
-  const client = connect({ config: { cache: { mode: 'semantic', maxAge: 3600 } } });
-  await assert.rejects(client.chat.completions.create(request(freshModel(), PROMPTS.question)), (error) => {
-    assert.equal(error.status, 400);
-    assert.equal(error.param, 'x-portkey-config');
-    return true;
-  });
-});
-
 test('createHeaders: paraphrase hit', async () => {
   const texts = [PROMPTS.question, PROMPTS.paraphrase, PROMPTS.question];
   assert.deepEqual(await statuses(connect({}), freshModel(), texts), ['MISS', 'SEMANTIC HIT', 'HIT']);

@@ -67,13 +67,6 @@ class TestCreateHeaders:
         raw = self.ask(connect(trace_id="trace-7"), model, PROMPTS["question"])
         assert raw.headers["x-portkey-trace-id"] == "trace-7"
 
-    def test_a_config_is_refused_and_not_ignored(self, connect, model):
-        client = connect(config={"cache": {"mode": "semantic", "max_age": 3600}})
-        with pytest.raises(openai.BadRequestError) as raised:
-            self.ask(client, model, PROMPTS["question"])
-        assert raised.value.param == "x-portkey-config"
-        assert "lockgate.yaml" in raised.value.message
-
     def test_paraphrase_hit(self, connect, model):
         client = connect()
         texts = [PROMPTS["question"], PROMPTS["paraphrase"], PROMPTS["question"]]

@@ -238,6 +238,7 @@ async fn a_client_key_has_its_own_profiles_and_the_mandatory_ones() {
             sha256: Sha256::digest(name).into(),
             tenant: "t".to_owned(),
             profiles: profiles.map(|name| std::sync::Arc::new([name.to_owned()].into())),
+            ..ClientKey::default()
         };
         config.access.client_keys = vec![key("strict", None), key("lax", Some("lax"))];
     })

@@ -18,7 +18,7 @@ async fn what_belongs_to_one_connection_does_not_reach_the_upstream() {
                 ("proxy-authorization", "Basic x"),
                 ("proxy-connection", "keep-alive"),
                 ("x-portkey-trace-id", "mine"),
-                ("x-portkey-provider", "openai"),
+                ("x-portkey-runtime", "CPython"),
                 ("x-lockgate-threshold", "0.99"),
                 ("accept-encoding", "gzip"),
                 ("openai-organization", "org-1"),

@@ -13,7 +13,7 @@ fn with_keys(config: &mut lockgate::config::Config) {
         name: name.to_owned(),
         sha256: Sha256::digest(key).into(),
         tenant: "one".to_owned(),
-        profiles: None,
+        ..ClientKey::default()
     };
     config.access.client_keys = vec![key("app", KEY), key("batch", "another-key-of-some-length")];
 }

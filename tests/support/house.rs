@@ -97,11 +97,17 @@ impl Drop for House {
 
 /// Free ports, this upstream, the exact cache.
 pub(crate) fn config(upstream: SocketAddr) -> Config {
+    config_and(upstream, "")
+}
+
+/// The same, with more sections. Loopback may be called whoever else may call.
+pub(crate) fn config_and(upstream: SocketAddr, more: &str) -> Config {
+    let own = !more.is_empty();
     let text = format!(
         "server: {{ listen: '127.0.0.1:0', admin: '127.0.0.1:0' }}\n\
-         upstream: {{ url: 'http://{upstream}/v1' }}\n\
+         upstream: {{ url: 'http://{upstream}/v1', allow_private_addresses: {own} }}\n\
          cache: {{ mode: exact }}\n\
-         embedding: {{ engine: rten, threads: 1 }}\n",
+         embedding: {{ engine: rten, threads: 1 }}\n{more}",
     );
     Config::check(Source::new("lockgate.yaml", text), Path::new(""), &|_| None).unwrap_or_else(|report| panic!("{report}"))
 }

@@ -16,12 +16,7 @@ use std::{
 
 use hnsw_rs::prelude::{Distance, Hnsw};
 
-use super::{
-    VectorIndex as _,
-    flat::Flat,
-    planes::{Planes, Scale},
-};
-use crate::embed::{Plane, product};
+use super::{VectorIndex as _, flat::Flat, planes::Planes};
 
 /// Links of a point, of which it may have twice as many in the one layer. More cost memory, fewer lose entries.
 const LINKS: usize = 16;
@@ -69,10 +64,14 @@ enum Point {
 struct Entries(Arc<Flat>);
 
 impl Entries {
-    fn coarse<'a>(&'a self, point: &'a [Point]) -> Option<(&'a Plane, Scale)> {
-        match point.first()? {
-            Point::Entry(place) => Some(self.0.coarse(*place)),
-            Point::Query(planes) => Some((&planes.coarse, planes.scale)),
+    fn similarity(&self, one: &Point, other: &Point) -> f32 {
+        match (one, other) {
+            (Point::Entry(one), Point::Entry(other)) => self.0.coarse_similarity_of([*one, *other]),
+            (Point::Query(query), Point::Entry(place)) | (Point::Entry(place), Point::Query(query)) => {
+                self.0.coarse_similarity(*place, query)
+            }
+            // Only entries are in the graph.
+            (Point::Query(_), Point::Query(_)) => 0.0,
         }
     }
 }
@@ -80,8 +79,8 @@ impl Entries {
 impl Distance<Point> for Entries {
     /// One less the coarse similarity, and never below zero: `hnsw_rs` asserts that.
     fn eval(&self, a: &[Point], b: &[Point]) -> f32 {
-        let (Some((a, a_scale)), Some((b, b_scale))) = (self.coarse(a), self.coarse(b)) else { return 1.0 };
-        (1.0 - a_scale.similarity(product(a, b), b_scale)).max(0.0)
+        let ([a], [b]) = (a, b) else { return 1.0 };
+        (1.0 - self.similarity(a, b)).max(0.0)
     }
 }
 

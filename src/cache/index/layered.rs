@@ -143,8 +143,11 @@ impl Sealed {
         if near.len() < best.count {
             entries.search(query, best, |id| self.live(id));
         } else {
-            for place in near {
+            for &place in &near {
                 entries.offer(place, query, best);
+            }
+            if let Some(&nearest) = near.first().filter(|_| best.wanting()) {
+                entries.offer_stopgap(nearest, query, best);
             }
         }
     }
@@ -162,13 +165,13 @@ impl VectorIndex for Layered {
         self.tail.remove(id) || self.sealed.iter_mut().any(|layer| layer.remove(id))
     }
 
-    fn nearest(&self, vector: &[f32], count: usize) -> Vec<(Id, f32)> {
-        let mut best = Best::new(count);
+    fn nearest(&self, vector: &[f32], count: usize, floor: f32) -> Vec<(Id, f32)> {
+        let mut best = Best::new(count, floor);
         if let Some(query) = Planes::of(vector).map(Arc::new) {
             self.tail.search(&query, &mut best, |_| true);
             self.sealed.iter().for_each(|layer| layer.search(&query, &mut best));
         }
-        best.found
+        best.answer()
     }
 
     fn len(&self) -> usize {
@@ -185,7 +188,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        super::conformance::{self, vector},
+        super::{
+            ANY,
+            conformance::{self, vector},
+        },
         *,
     };
 
@@ -219,8 +225,8 @@ mod tests {
             removed
         }
 
-        fn nearest(&self, vector: &[f32], count: usize) -> Vec<(Id, f32)> {
-            self.0.nearest(vector, count)
+        fn nearest(&self, vector: &[f32], count: usize, floor: f32) -> Vec<(Id, f32)> {
+            self.0.nearest(vector, count, floor)
         }
 
         fn len(&self) -> usize {
@@ -274,7 +280,7 @@ mod tests {
         rebuild(&mut index);
         assert!(graph(&index).is_none());
         assert_eq!((index.sealed[0].generation.entries.len(), index.sealed[0].dead.len(), index.len()), (15, 0, 15));
-        assert!((0..30).all(|id| (index.nearest(&vector(id), 1)[0].0 == id) == (id >= 15)));
+        assert!((0..30).all(|id| (index.nearest(&vector(id), 1, ANY)[0].0 == id) == (id >= 15)));
     }
 
     #[test]
@@ -284,11 +290,11 @@ mod tests {
         assert!(index.insert(7, &vector(900)) && index.remove(8) && index.insert(8, &vector(8)));
         drop(index.install(build.run(|| true)));
         assert_eq!(index.len(), 30);
-        assert_eq!(index.nearest(&vector(900), 1)[0].0, 7);
-        assert!(index.nearest(&vector(7), 1)[0].1 < 0.9, "the vector that 7 had is gone");
+        assert_eq!(index.nearest(&vector(900), 1, ANY)[0].0, 7);
+        assert!(index.nearest(&vector(7), 1, ANY)[0].1 < 0.9, "the vector that 7 had is gone");
         rebuild(&mut index);
         assert!(index.remove(7) && index.remove(8) && !index.remove(7));
-        assert!(index.nearest(&vector(900), 1)[0].1 < 0.9 && index.len() == 28);
+        assert!(index.nearest(&vector(900), 1, ANY)[0].1 < 0.9 && index.len() == 28);
     }
 
     #[test]
@@ -296,12 +302,14 @@ mod tests {
         let mut index = Layered::new(50);
         (0..60).for_each(|id| assert!(index.insert(id, &vector(1))));
         rebuild(&mut index);
-        let mut found: Vec<Id> = index.nearest(&vector(1), 60).into_iter().map(|(id, _)| id).collect();
+        let mut found: Vec<Id> = index.nearest(&vector(1), 60, ANY).into_iter().map(|(id, _)| id).collect();
         found.sort_unstable();
         assert!(found.into_iter().eq(0..60));
         for id in 0..59 {
             assert!(index.remove(id));
-            assert!(index.nearest(&vector(1), 1).first().is_some_and(|&(found, similarity)| found > id && similarity > 0.999));
+            assert!(
+                index.nearest(&vector(1), 1, ANY).first().is_some_and(|&(found, similarity)| found > id && similarity > 0.999)
+            );
         }
     }
 
@@ -312,8 +320,8 @@ mod tests {
         rebuild(&mut index);
         assert!(graph(&index).is_some());
         for id in 1000..1132 {
-            assert_eq!(index.nearest(&vector(1), 3).len(), 3);
-            assert!(index.nearest(&vector(1), 1)[0].1 > 0.999 && index.remove(id));
+            assert_eq!(index.nearest(&vector(1), 3, ANY).len(), 3);
+            assert!(index.nearest(&vector(1), 1, ANY)[0].1 > 0.999 && index.remove(id));
         }
     }
 
@@ -324,7 +332,7 @@ mod tests {
         (0..210).for_each(|id| assert!(index.insert(id, &alike(id))));
         rebuild(&mut index);
         assert_eq!(graph(&index).map(Graph::points), Some(6), "64 of 70 and 6 of 70, three times");
-        assert!((0..210).step_by(5).all(|id| index.nearest(&alike(id), 1)[0].0 == id));
+        assert!((0..210).step_by(5).all(|id| index.nearest(&alike(id), 1, ANY)[0].0 == id));
     }
 
     #[test]
@@ -333,7 +341,7 @@ mod tests {
         let built = index.seal().run(|| false);
         assert!(built.generation.graph.is_none());
         drop(index.install(built));
-        assert!((0..30).all(|id| index.nearest(&vector(id), 1)[0].0 == id));
+        assert!((0..30).all(|id| index.nearest(&vector(id), 1, ANY)[0].0 == id));
     }
 
     #[derive(Debug, Clone, Copy)]
@@ -372,10 +380,12 @@ mod tests {
             }
             for (id, planes) in oracle.iter() {
                 let own: Vec<f32> = planes.coarse.0.iter().zip(planes.fine.0).map(|(&a, b)| f32::from(a) + f32::from(b) / 254.0).collect();
-                prop_assert_eq!(index.nearest(&own, 1)[0].0, id, "every live entry finds itself");
-                prop_assert_eq!(index.nearest(&own, 4), oracle.nearest(&own, 4));
+                prop_assert_eq!(index.nearest(&own, 1, ANY)[0].0, id, "every live entry finds itself");
+                for floor in [ANY, 0.1, 0.9] {
+                    prop_assert_eq!(index.nearest(&own, 4, floor), oracle.nearest(&own, 4, floor));
+                }
             }
-            prop_assert!(index.nearest(&vector(1), 100).iter().all(|&(id, _)| oracle.contains(id)), "what was removed is not found");
+            prop_assert!(index.nearest(&vector(1), 100, ANY).iter().all(|&(id, _)| oracle.contains(id)), "what was removed is not found");
         }
     }
 }

@@ -1,12 +1,27 @@
-//! A vector as two planes of whole numbers: a coarse one that a search reads, and a fine one that makes the result exact.
+//! A vector as two planes of whole numbers: a coarse one, whose upper half a search reads, and a fine one that makes the result exact.
 //!
-//! A number of a vector of length 1 is `step * (coarse + fine / FINER)`, where `step` is a 127th of the largest. The cosine of two such
-//! vectors is off by some 1e-6, and the planes take half the bytes of the `f32` numbers, which therefore need not be kept.
+//! A number of a vector of length 1 is `step * (coarse + fine / FINER)`, where `step` is the largest divided by `LARGEST`. The cosine of
+//! two such vectors is off by some 1e-6, and the planes take half the bytes of the `f32` numbers, which therefore need not be kept.
+//! The coarse plane is kept in two halves: a number of it is `UPPER * (upper - CENTRE) + (lower - CENTRE)`.
 
-use crate::embed::{DIMENSIONS, Plane, product};
+use std::slice;
+
+use crate::embed::{DIMENSIONS, Nibbles, Plane, nibble_products, product, rounded};
 
 /// Units of the fine plane in one of the coarse: what rounding leaves, half a unit at most, becomes 127 at most.
 const FINER: f32 = 254.0;
+
+/// The largest number of a coarse plane: both halves are then from 0 to 15.
+const LARGEST: f32 = 119.0;
+
+/// Units of the lower half in one of the upper.
+const UPPER: i32 = 16;
+
+/// What is taken off a half, so that what the upper leaves out is as much below zero as above.
+const CENTRE: i32 = 8;
+
+/// What is added to a number of the coarse plane to have a byte of which both halves are bits.
+const BYTE: u8 = 136;
 
 /// The length of a vector, and something for what rounding adds to it: less than 4e-4.
 const LENGTH: f32 = 1.001;
@@ -21,6 +36,8 @@ pub(super) struct Scale {
     step: f32,
     /// The length of what the coarse plane leaves out.
     rest: f32,
+    /// The length of what the upper half of the coarse plane leaves out.
+    upper_rest: f32,
 }
 
 impl Scale {
@@ -36,6 +53,8 @@ pub(super) struct Planes {
     pub(super) coarse: Plane,
     pub(super) fine: Plane,
     pub(super) scale: Scale,
+    /// Of the numbers of the coarse plane.
+    sum: i32,
 }
 
 impl Planes {
@@ -47,7 +66,7 @@ impl Planes {
             return None;
         }
         let largest = vector.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
-        let unit = f64::from(largest) / 127.0;
+        let unit = f64::from(largest) / f64::from(LARGEST);
         let units = vector.map(|number| single(f64::from(number) / unit));
         let coarse = Plane(units.map(rounded));
         let mut fine = Plane([0; DIMENSIONS]);
@@ -56,15 +75,38 @@ impl Planes {
         }
         let step = single(unit / length);
         let rest = step / FINER * (product(&fine, &fine) as f32).sqrt();
-        Some(Self { coarse, fine, scale: Scale { step, rest } })
+        let upper_rest = step * upper_rest(&coarse, &fine);
+        Some(Self::new(coarse, fine, Scale { step, rest, upper_rest }))
+    }
+
+    pub(super) fn new(coarse: Plane, fine: Plane, scale: Scale) -> Self {
+        let sum = sum(&coarse);
+        Self { coarse, fine, scale, sum }
+    }
+
+    /// The product of the coarse plane with another of which these are the halves.
+    pub(super) fn product(&self, upper: &Nibbles, lower: &Nibbles) -> i32 {
+        product_with_halves(&self.coarse, self.sum, upper, lower)
     }
 
     /// The most that the similarity to a vector can be, by the product of the coarse planes.
-    ///
-    /// With `x + dx` and `q + dq` for what the coarse planes say and leave out, the similarity less the coarse one is
-    /// `x·dq + dx·(q + dq)`, and a product is never more than the product of the lengths.
     pub(super) fn most(&self, product: i32, scale: Scale) -> f32 {
-        let left_out = self.scale.rest * (LENGTH + scale.rest) + scale.rest * LENGTH;
+        self.with_rest(product, scale, scale.rest)
+    }
+
+    /// The most that the similarity to each of several vectors can be, by the products of this coarse plane with the upper halves of theirs.
+    pub(super) fn most_by_upper(&self, products: &[i32], scales: &[Scale], most: &mut [f32]) {
+        let centre = CENTRE * self.sum;
+        for ((most, product), &scale) in most.iter_mut().zip(products).zip(scales) {
+            *most = self.with_rest(UPPER * (product - centre), scale, scale.upper_rest);
+        }
+    }
+
+    /// With `x + dx` and `q + dq` for what was multiplied and what that leaves out, the similarity less the product is
+    /// `q·dx + dq·(x + dx)`, and a product is never more than the product of the lengths.
+    #[inline]
+    fn with_rest(&self, product: i32, scale: Scale, rest: f32) -> f32 {
+        let left_out = rest * (LENGTH + self.scale.rest) + self.scale.rest * LENGTH;
         self.scale.similarity(product, scale) + left_out + ROUNDING
     }
 
@@ -77,14 +119,50 @@ impl Planes {
     }
 }
 
+/// The upper and the lower half of a coarse plane.
+pub(super) fn split(coarse: &Plane) -> [Nibbles; 2] {
+    let byte = |at: usize| coarse.0[at].cast_unsigned().wrapping_add(BYTE);
+    [Nibbles::of(|at| byte(at) >> 4), Nibbles::of(byte)]
+}
+
+/// The sum of the numbers of a coarse plane.
+pub(super) fn sum(coarse: &Plane) -> i32 {
+    coarse.0.iter().map(|&number| i32::from(number)).sum()
+}
+
+/// The product of a coarse plane, whose numbers have that sum, with another of which these are the halves.
+pub(super) fn product_with_halves(coarse: &Plane, sum: i32, upper: &Nibbles, lower: &Nibbles) -> i32 {
+    let [upper, lower] = [upper, lower].map(|half| {
+        let mut product = [0];
+        nibble_products(coarse, slice::from_ref(half), &mut product);
+        product[0]
+    });
+    UPPER * upper + lower - i32::from(BYTE) * sum
+}
+
+/// The coarse plane of which these are the halves.
+pub(super) fn joined(upper: &Nibbles, lower: &Nibbles) -> Plane {
+    let mut plane = Plane([0; DIMENSIONS]);
+    for ((number, upper), lower) in plane.0.iter_mut().zip(upper.numbers()).zip(lower.numbers()) {
+        *number = (upper << 4 | lower).wrapping_sub(BYTE).cast_signed();
+    }
+    plane
+}
+
+/// The length of what the upper half of the coarse plane leaves out, in units of the coarse plane.
+fn upper_rest(coarse: &Plane, fine: &Plane) -> f32 {
+    let [_, lower] = split(coarse);
+    let rest = lower
+        .numbers()
+        .into_iter()
+        .zip(&fine.0)
+        .map(|(lower, &fine)| (i32::from(lower) - CENTRE) as f32 + f32::from(fine) / FINER);
+    rest.map(|rest| rest * rest).sum::<f32>().sqrt()
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "half the digits are enough, and it is given nothing larger than 127")]
 fn single(number: f64) -> f32 {
     number as f32
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "it is given numbers from -127 to 127")]
-fn rounded(number: f32) -> i8 {
-    number.round() as i8
 }
 
 #[cfg(test)]
@@ -114,6 +192,14 @@ mod tests {
             prop_assert!((f64::from(similarity) - expected).abs() < 2e-5, "{similarity} is not {expected}");
             let most = first.most(product(&first.coarse, &second.coarse), second.scale);
             prop_assert!(similarity <= most && most <= similarity + 0.2, "{most} for {similarity}");
+            let [upper, lower] = split(&second.coarse);
+            prop_assert_eq!(&joined(&upper, &lower), &second.coarse);
+            prop_assert_eq!(first.product(&upper, &lower), product(&first.coarse, &second.coarse));
+            let (mut product, mut most) = ([0], [0.0]);
+            nibble_products(&first.coarse, &[upper], &mut product);
+            first.most_by_upper(&product, &[second.scale], &mut most);
+            let [most] = most;
+            prop_assert!(similarity <= most && most <= similarity + 1.0, "{most} for {similarity}");
         }
 
         #[test]
@@ -137,6 +223,6 @@ mod tests {
             vector[7] = number;
             assert!(Planes::of(&vector).is_none());
         }
-        assert!(Planes::of(&[1e-42; DIMENSIONS]).is_some_and(|planes| planes.coarse == Plane([127; DIMENSIONS])));
+        assert!(Planes::of(&[1e-42; DIMENSIONS]).is_some_and(|planes| planes.coarse == Plane([119; DIMENSIONS])));
     }
 }

@@ -2,12 +2,16 @@
 
 use std::fmt;
 
+use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::guard::verdict::{Action, Gate};
 
 /// A config has no more checks than this in one place, nor more hooks.
 const MAX_IN_ONE_PLACE: usize = 64;
+
+/// Headers that add guardrails: on the request, and on the answer.
+const DEFAULTS: [&str; 2] = ["x-portkey-default-input-guardrails", "x-portkey-default-output-guardrails"];
 
 /// What beside checks stands in a hook that is written in shorthand.
 const SETTINGS: [&str; 10] =
@@ -72,6 +76,18 @@ impl HookLists {
             default_output_guardrails: at("default_output_guardrails"),
             guardrails: at("guardrails"),
         }
+    }
+
+    /// Those that headers add to whatever a config says.
+    pub fn of_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+        let [input, output] = DEFAULTS.map(|name| match headers.get(name) {
+            None => Ok(Value::Null),
+            Some(value) => serde_json::from_slice(value.as_bytes())
+                .ok()
+                .filter(|list: &Value| list.is_array())
+                .ok_or_else(|| Problem::new(name, "expected a list of guardrails in JSON")),
+        });
+        Ok(Self { default_input_guardrails: input?, default_output_guardrails: output?, ..Self::default() })
     }
 
     /// Those of a level below another: what it names takes the place of what it would inherit, and defaults come on top of defaults.
