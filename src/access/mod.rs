@@ -49,7 +49,7 @@ pub struct ClientKey {
 const DUMMIES: [&str; 3] = ["OPENAI_API_KEY", "DUMMY-KEY", "not-needed"];
 
 /// Headers that go on to the upstream and say there who asks or what may be answered: callers that differ in one of them are different tenants.
-const IDENTITY: [&str; 9] = [
+const IDENTITY: [&str; 8] = [
     "api-key",
     "x-api-key",
     "x-goog-api-key",
@@ -57,12 +57,14 @@ const IDENTITY: [&str; 9] = [
     "openai-organization",
     "openai-project",
     "openai-beta",
-    "anthropic-version",
     "anthropic-beta",
 ];
 
 /// Where the Portkey SDKs put their key.
 const PORTKEY_KEY: &str = "x-portkey-api-key";
+
+/// Where Anthropic's put theirs.
+const ANTHROPIC_KEY: &str = "x-api-key";
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -81,6 +83,23 @@ pub struct Caller {
     pub virtual_keys: Option<Arc<BTreeSet<String>>>,
     /// The `Authorization` to pass on, if the client brought one for the provider.
     pub credential: Option<HeaderValue>,
+}
+
+impl Caller {
+    /// Takes the key of Anthropic's clients out of the headers that go on. A client key ends here; a credential of who speaks Messages goes on in the form
+    /// that each provider takes.
+    pub fn take_key(&mut self, headers: &mut HeaderMap, speaks_messages: bool) {
+        if self.key.is_none() && !speaks_messages {
+            return;
+        }
+        let presented = headers.remove(ANTHROPIC_KEY).filter(|_| self.key.is_none() && self.credential.is_none());
+        let presented = presented.filter(|key| !key.to_str().is_ok_and(|key| DUMMIES.contains(&key)));
+        self.credential = self.credential.take().or_else(|| {
+            let mut value = HeaderValue::from_bytes(&[b"Bearer ", presented?.as_bytes()].concat()).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        });
+    }
 }
 
 /// A secret that nobody has had before.
@@ -118,20 +137,21 @@ impl Access {
     }
 
     fn key_holder(&self, headers: &HeaderMap) -> Result<Caller> {
-        let presented = [bearer(headers), portkey(headers)].into_iter().flatten();
+        let presented = [bearer(headers), text(headers, PORTKEY_KEY), text(headers, ANTHROPIC_KEY)].into_iter().flatten();
         for presented in presented {
             let hash = Sha256::digest(presented.as_bytes());
             // All keys are compared, each in constant time: how long it takes says nothing about how near a guess was.
             let mut matching = self.keys.iter().filter(|key| bool::from(key.sha256.as_slice().ct_eq(hash.as_slice())));
             if let Some(key) = matching.next_back() {
-                let tenant = self.tenant(headers, &[b"key", key.tenant.as_bytes()]);
+                // Which header has the client key says nothing of who asks, and it goes nowhere from here.
+                let tenant = self.tenant(headers, &[b"key", key.tenant.as_bytes()], &[ANTHROPIC_KEY]);
                 let tenant_name = Some(key.tenant.as_str().into());
                 let ClientKey { name, profiles, config, virtual_keys, .. } = key.clone();
                 return Ok(Caller { tenant, tenant_name, key: Some(name), profiles, config, virtual_keys, credential: None });
             }
         }
-        let message = "No client key that is known here. Send it as `Authorization: Bearer ...` or `x-portkey-api-key`; \
-                       the operator adds keys under `access.client_keys`.";
+        let message = "No client key that is known here. Send it as `Authorization: Bearer ...` or `x-portkey-api-key` or \
+                       `x-api-key`; the operator adds keys under `access.client_keys`.";
         Err(Error::new(Kind::Unauthenticated, message))
     }
 
@@ -144,11 +164,11 @@ impl Access {
         });
         let own = credential.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
         let portkey = headers.get(PORTKEY_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
-        let tenant = self.tenant(headers, &[b"credential", own, portkey]);
+        let tenant = self.tenant(headers, &[b"credential", own, portkey], &[]);
         Caller { tenant, tenant_name: None, key: None, profiles: None, config: None, virtual_keys: None, credential }
     }
 
-    fn tenant(&self, headers: &HeaderMap, parts: &[&[u8]]) -> Tenant {
+    fn tenant(&self, headers: &HeaderMap, parts: &[&[u8]], without: &[&str]) -> Tenant {
         let mut hasher = blake3::Hasher::new_keyed(&self.secret);
         let mut add = |part: &[u8]| {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
@@ -156,8 +176,8 @@ impl Access {
         for part in parts {
             add(part);
         }
-        for name in IDENTITY {
-            for value in headers.get_all(name) {
+        for name in IDENTITY.iter().filter(|name| !without.contains(name)) {
+            for value in headers.get_all(*name) {
                 add(name.as_bytes());
                 add(value.as_bytes());
             }
@@ -174,8 +194,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn portkey(headers: &HeaderMap) -> Option<&str> {
-    headers.get(PORTKEY_KEY)?.to_str().ok()
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
 }
 
 #[cfg(test)]
@@ -208,11 +228,46 @@ mod tests {
     }
 
     #[test]
+    fn a_client_key_in_anthropics_header_is_the_same_caller_and_ends_here() {
+        let access = access(&[("secret", "a")]);
+        let bearer = access.admit(&headers(&[("authorization", "Bearer secret")])).unwrap();
+        let mut sent = headers(&[("x-api-key", "secret"), ("anthropic-version", "2023-06-01")]);
+        let mut caller = access.admit(&sent).unwrap();
+        assert_eq!(caller.tenant, bearer.tenant);
+        for speaks_messages in [false, true] {
+            sent.insert("x-api-key", HeaderValue::from_static("secret"));
+            caller.take_key(&mut sent, speaks_messages);
+            assert!(!sent.contains_key("x-api-key") && caller.credential.is_none());
+        }
+    }
+
+    #[test]
+    fn without_keys_the_credential_of_who_speaks_messages_goes_on_as_any_other() {
+        let access = access(&[]);
+        let taken = |pairs: &[(&'static str, &str)], speaks_messages| {
+            let mut sent = headers(pairs);
+            let mut caller = access.admit(&sent).unwrap();
+            caller.take_key(&mut sent, speaks_messages);
+            (caller.credential, sent.contains_key("x-api-key"))
+        };
+        let (credential, left) = taken(&[("x-api-key", "sk-ant")], true);
+        assert!(credential.as_ref().is_some_and(|value| value == "Bearer sk-ant" && value.is_sensitive()) && !left);
+        assert_eq!(taken(&[("x-api-key", "sk-ant")], false), (None, true), "other clients mean their upstream");
+        assert_eq!(taken(&[("x-api-key", "not-needed")], true), (None, false));
+        let (credential, _) = taken(&[("x-api-key", "a"), ("authorization", "Bearer b")], true);
+        assert_eq!(credential.unwrap(), "Bearer b");
+    }
+
+    #[test]
     fn without_a_known_key_nobody_gets_in() {
         let access = access(&[("secret", "a")]);
-        for pairs in
-            [&[][..], &[("authorization", "Bearer guess")], &[("authorization", "Basic secret")], &[("x-portkey-api-key", "")]]
-        {
+        for pairs in [
+            &[][..],
+            &[("authorization", "Bearer guess")],
+            &[("authorization", "Basic secret")],
+            &[("x-portkey-api-key", "")],
+            &[("x-api-key", "guess")],
+        ] {
             let error = access.admit(&headers(pairs)).unwrap_err();
             assert_eq!(error.kind(), Kind::Unauthenticated);
             assert!(!error.to_string().contains("guess"));

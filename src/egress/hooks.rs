@@ -115,7 +115,7 @@ mod tests {
         exchange::Tenant,
         guard::Refusal,
         pipeline::Reply,
-        wire::{Endpoint, collect},
+        wire::{Dialect, Endpoint, Request, Speaker, collect},
     };
 
     fn result(verdict: bool) -> HookResult {
@@ -145,7 +145,8 @@ mod tests {
     }
 
     async fn refused(refusal: Refusal, exchange: &Exchange) -> (u16, Value) {
-        let form = Form { endpoint: Endpoint::Chat, model: "m".to_owned(), stream: false, include_usage: false, extended: false };
+        let request = Request::decode(Endpoint::Chat, r#"{"model":"m","messages":[]}"#.into()).unwrap();
+        let form = Form::of(&request, Speaker::of(Dialect::Chat));
         let response = respond(Ok(Reply::Blocked(block(refusal))), &form, exchange);
         let status = response.status().as_u16();
         (status, serde_json::from_slice(&collect::whole(response.into_body(), 1 << 20).await.unwrap()).unwrap())

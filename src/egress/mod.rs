@@ -21,7 +21,7 @@ use crate::{
     exchange::Exchange,
     guard::Gate,
     pipeline::{Arriving, Head, Reply},
-    wire::{Endpoint, Request, replay},
+    wire::{Dialect, Endpoint, Request, Speaker, replay},
 };
 
 /// The form in which a client wants its answer.
@@ -37,13 +37,16 @@ pub struct Form {
     pub include_usage: bool,
     /// With what OpenAI's API does not have: Portkey's clients say that they do not mind.
     pub extended: bool,
+    /// In the words of who asked.
+    pub speaker: Speaker,
 }
 
 impl Form {
     /// The form that a request asks for.
-    pub fn of(request: &Request) -> Self {
+    pub fn of(request: &Request, speaker: Speaker) -> Self {
         let (endpoint, model) = (request.endpoint(), request.model().to_owned());
-        Self { endpoint, model, stream: request.stream(), include_usage: request.include_usage(), extended: false }
+        let (stream, include_usage) = (request.stream(), request.include_usage());
+        Self { endpoint, model, stream, include_usage, extended: false, speaker }
     }
 }
 
@@ -67,13 +70,21 @@ pub fn respond(reply: Result<Reply>, form: &Form, exchange: &Exchange) -> Respon
         Err(error) => refusal::error(&error),
     };
     hooks::mark(&mut response, exchange);
+    response = spoken(response, &form.speaker);
     headers::add(response.headers_mut(), exchange);
     response
 }
 
+/// The same response in the words of who asked.
+fn spoken(response: Response<Body>, speaker: &Speaker) -> Response<Body> {
+    let status = response.status();
+    response.map(|body| body.spoken(status, speaker))
+}
+
 /// The response to a request that never went through it.
-pub fn refuse(error: &Error, exchange: &Exchange) -> Response<Body> {
-    let mut response = refusal::error(error);
+pub fn refuse(error: &Error, dialect: Dialect, exchange: &Exchange) -> Response<Body> {
+    let speaker = Speaker::of(dialect);
+    let mut response = spoken(refusal::error(error), &speaker);
     headers::add(response.headers_mut(), exchange);
     response
 }

@@ -5,17 +5,25 @@ use http::Method;
 use super::Settings;
 use crate::{
     error::{Error, Kind, Result},
-    wire::Endpoint,
+    wire::{Dialect, Endpoint},
 };
 
 /// Paths whose requests are read. The configuration refuses to relay them.
-pub const READ: [&str; 3] = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"];
+pub const READ: [&str; 4] = [DOORS[0].0, DOORS[1].0, DOORS[2].0, DOORS[3].0];
+
+/// What each of them reads, and how its clients speak.
+const DOORS: [(&str, Endpoint, Dialect); 4] = [
+    ("/v1/chat/completions", Endpoint::Chat, Dialect::Chat),
+    ("/v1/completions", Endpoint::Completions, Dialect::Chat),
+    ("/v1/embeddings", Endpoint::Embeddings, Dialect::Chat),
+    ("/v1/messages", Endpoint::Chat, Dialect::Messages),
+];
 
 /// Where a request goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
-    /// Through the pipeline.
-    Endpoint(Endpoint),
+    /// Through the pipeline, for a client that speaks so.
+    Endpoint(Endpoint, Dialect),
     /// To the upstream, unread: the path under its base.
     Unread(String),
     /// A prompt of this name, to be made into a request, and to be answered or only shown.
@@ -35,9 +43,9 @@ pub(super) fn route<'p>(path: &'p str, settings: &Settings) -> (Option<String>, 
 
 pub(super) fn target(method: &Method, path: &str, settings: &Settings) -> Result<Target> {
     let path = normal(path)?;
-    let endpoint = Endpoint::ALL.into_iter().find(|endpoint| path.strip_prefix("/v1") == Some(endpoint.path()));
-    if let Some(endpoint) = endpoint {
-        return if method == Method::POST { Ok(Target::Endpoint(endpoint)) } else { Err(wrong_method(&path, "POST")) };
+    if let Some((_, endpoint, dialect)) = DOORS.into_iter().find(|(door, ..)| *door == path) {
+        let target = Target::Endpoint(endpoint, dialect);
+        return if method == Method::POST { Ok(target) } else { Err(wrong_method(&path, "POST")) };
     }
     if path == "/" {
         return if method == Method::GET { Ok(Target::Greeting) } else { Err(wrong_method(&path, "GET")) };
@@ -68,6 +76,13 @@ pub(super) fn target(method: &Method, path: &str, settings: &Settings) -> Result
         READ.join(", ")
     );
     Err(Error::new(Kind::UnknownEndpoint, message))
+}
+
+/// How who calls a path speaks, whether it is served or not.
+pub(super) fn dialect(path: &str) -> Dialect {
+    let path = normal(path).unwrap_or_default();
+    let door = DOORS.iter().find(|(door, ..)| covers(door, &path));
+    door.map_or(Dialect::Chat, |(.., dialect)| *dialect)
 }
 
 /// A listed path covers itself and what is below it.
@@ -148,7 +163,19 @@ mod tests {
     fn every_way_of_writing_a_path_means_the_same_endpoint() {
         for path in ["/v1/chat/completions", "//v1//chat/completions/", "/v1/chat%2Fcompletions", "/v1/%63hat/completions"] {
             let found = target(&Method::POST, path, &settings(&[])).unwrap();
-            assert_eq!(found, Target::Endpoint(Endpoint::Chat), "{path}");
+            assert_eq!(found, Target::Endpoint(Endpoint::Chat, Dialect::Chat), "{path}");
+        }
+    }
+
+    #[test]
+    fn who_speaks_otherwise_comes_to_the_same_endpoint() {
+        let found = target(&Method::POST, "/v1/messages/", &settings(&[])).unwrap();
+        assert_eq!(found, Target::Endpoint(Endpoint::Chat, Dialect::Messages));
+        for path in ["/v1/messages", "//v1/messages", "/v1/messages/batches"] {
+            assert_eq!(dialect(path), Dialect::Messages, "{path}");
+        }
+        for path in ["/v1/chat/completions", "/v1/messagesque", "/%zz", "/"] {
+            assert_eq!(dialect(path), Dialect::Chat, "{path}");
         }
     }
 

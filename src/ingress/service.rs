@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Kind, Result},
     exchange::Exchange,
     pipeline::{Ask, Call, Caller, Passage, Pipeline, Unread},
-    wire::{Endpoint, Request as WireRequest},
+    wire::{Dialect, Endpoint, Request as WireRequest, dialect::Speaker},
 };
 
 /// Answers the requests of the data port.
@@ -33,13 +33,13 @@ pub struct Service {
 impl Service {
     /// Answers one request.
     pub async fn call(&self, request: Request<Incoming>) -> Response<Body> {
-        let trace_id = trace_id(request.headers());
+        let (trace_id, dialect) = (trace_id(request.headers()), path::dialect(request.uri().path()));
         match self.enter(&trace_id, request).await {
             Ok(response) => response,
             Err(error) => {
                 self.pipeline.refused(&error, &trace_id);
                 let exchange = Exchange::new(trace_id, crate::exchange::Tenant([0; 16]));
-                egress::refuse(&error, &exchange)
+                egress::refuse(&error, dialect, &exchange)
             }
         }
     }
@@ -61,7 +61,7 @@ impl Service {
         let exchange = Exchange { tenant_name, ..Exchange::new(trace_id.to_owned(), caller.tenant) };
         match target {
             Target::Greeting => Ok(egress::text(StatusCode::OK, "Lockgate is here. Point your client's base URL at /v1.\n")),
-            Target::Endpoint(endpoint) => self.endpoint(endpoint, route, caller, exchange, request).await,
+            Target::Endpoint(endpoint, dialect) => self.endpoint((endpoint, dialect), route, caller, exchange, request).await,
             Target::Prompt { name, shown } => self.prompt(&name, shown, route, caller, exchange, request).await,
             Target::Unread(path) => self.unread(path, route, caller, exchange, request).await,
         }
@@ -69,16 +69,18 @@ impl Service {
 
     async fn endpoint(
         &self,
-        endpoint: Endpoint,
+        (endpoint, dialect): (Endpoint, Dialect),
         route: Option<String>,
-        caller: Caller,
+        mut caller: Caller,
         exchange: Exchange,
         request: Request<Incoming>,
     ) -> Result<Response<Body>> {
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
+        caller.take_key(&mut parts.headers, dialect == Dialect::Messages);
         let bytes = body::json(&parts.headers, incoming, &self.settings).await?;
+        let (bytes, speaker) = dialect.read(bytes)?;
         let ask = Ask { route, ..Ask::read(&parts.headers)? };
-        self.answer(WireRequest::decode(endpoint, bytes)?, ask, parts.headers, caller, exchange).await
+        self.answer(WireRequest::decode(endpoint, bytes)?, speaker, ask, parts.headers, caller, exchange).await
     }
 
     /// Makes a request of a prompt. From there on it is like any other.
@@ -87,11 +89,12 @@ impl Service {
         name: &str,
         shown: bool,
         route: Option<String>,
-        caller: Caller,
+        mut caller: Caller,
         mut exchange: Exchange,
         request: Request<Incoming>,
     ) -> Result<Response<Body>> {
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
+        caller.take_key(&mut parts.headers, false);
         let bytes = body::json(&parts.headers, incoming, &self.settings).await?;
         let asked = serde_json::from_slice(&bytes).map_err(|error| {
             let message = format!("The request body is not accepted: {error}. Send an object such as {{\"variables\": {{}}}}.");
@@ -106,12 +109,13 @@ impl Service {
         exchange.prompt = Some(rendered.name);
         let endpoint = if rendered.body.contains_key("messages") { Endpoint::Chat } else { Endpoint::Completions };
         let body = serde_json::Value::Object(rendered.body).to_string();
-        self.answer(WireRequest::decode(endpoint, body.into())?, ask, parts.headers, caller, exchange).await
+        self.answer(WireRequest::decode(endpoint, body.into())?, Speaker::Chat, ask, parts.headers, caller, exchange).await
     }
 
     async fn answer(
         &self,
         request: WireRequest,
+        speaker: Speaker,
         ask: Ask,
         headers: HeaderMap,
         caller: Caller,
@@ -120,7 +124,7 @@ impl Service {
         let (wish, profiles) = (wish(&headers)?, profiles(&headers)?);
         exchange.metadata = Arc::new(metadata(&headers)?);
         exchange.portkey = ask.config.is_some();
-        let form = Form { extended: !ask.strict, ..Form::of(&request) };
+        let form = Form { extended: !ask.strict, ..Form::of(&request, speaker) };
         let passage = Passage { headers, credential: caller.credential.clone() };
         let reply = self.pipeline.handle(Call { request, caller, passage, wish, profiles, ask }, &mut exchange).await;
         Ok(egress::respond(reply, &form, &exchange))
@@ -130,11 +134,12 @@ impl Service {
         &self,
         mut path: String,
         route: Option<String>,
-        caller: Caller,
+        mut caller: Caller,
         mut exchange: Exchange,
         request: Request<Incoming>,
     ) -> Result<Response<Body>> {
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
+        caller.take_key(&mut parts.headers, false);
         if let Some(query) = parts.uri.query() {
             path = format!("{path}?{query}");
         }

@@ -4,6 +4,7 @@ pub mod address;
 pub mod assemble;
 pub mod channel;
 pub mod collect;
+pub mod dialect;
 pub mod encoding;
 pub mod halves;
 pub mod json;
@@ -13,6 +14,7 @@ pub mod response;
 pub mod sse;
 pub mod text;
 
+pub use dialect::{Dialect, Speaker};
 pub use json::Json;
 pub use request::{Endpoint, Request};
 pub use text::{Part, Role, Text};

@@ -60,13 +60,7 @@ pub struct Request {
 impl Request {
     /// Reads a body.
     pub fn decode(endpoint: Endpoint, body: Bytes) -> Result<Self> {
-        let json = Json::parse(body).map_err(|malformed| {
-            let message = format!(
-                "The request body is not accepted: {} (line {}, column {}). Send one JSON object without repeated keys.",
-                malformed.message, malformed.line, malformed.column
-            );
-            Error::new(ErrorKind::MalformedJson, message)
-        })?;
+        let json = json(body)?;
         let root = json.root();
         expect(root, "the body", "", &[Kind::Object])?;
         refuse_lookalikes(root, &TOP_LEVEL, "")?;
@@ -153,6 +147,17 @@ impl Request {
     }
 }
 
+/// Reads a body as JSON without repeated keys.
+pub(super) fn json(body: Bytes) -> Result<Json> {
+    Json::parse(body).map_err(|malformed| {
+        let message = format!(
+            "The request body is not accepted: {} (line {}, column {}). Send one JSON object without repeated keys.",
+            malformed.message, malformed.line, malformed.column
+        );
+        Error::new(ErrorKind::MalformedJson, message)
+    })
+}
+
 /// The keys that are read here, by where they stand.
 pub(crate) const TOP_LEVEL: [&str; 11] = [
     "model",
@@ -172,7 +177,7 @@ pub(crate) const OF_A_MESSAGE: [&str; 8] =
 pub(crate) const OF_A_PART: [&str; 4] = ["type", "text", "refusal", "thinking"];
 
 /// Some servers read `Messages` as `messages`: what the one judges and what the other reads must be the same.
-fn refuse_lookalikes(object: Value<'_>, known: &[&str], place: &str) -> Result<()> {
+pub(super) fn refuse_lookalikes(object: Value<'_>, known: &[&str], place: &str) -> Result<()> {
     for (key, _) in object.members() {
         let Some(key) = key.as_str() else { continue };
         let Some(meant) = known.iter().find(|known| *known != &key && folded(&key).eq(known.chars())) else { continue };

@@ -156,9 +156,57 @@ pub(super) fn of_content<'j>(teller: Teller, part: Part, content: Value<'j>, out
                 out.extend(teller.text(part, item));
                 let texts = [("text", part), ("refusal", part), ("thinking", Part::Reasoning)];
                 out.extend(texts.into_iter().filter_map(|(name, part)| teller.text(part, item.get(name)?)));
+                for (key, member) in item.members() {
+                    if !key.as_str().is_some_and(|key| WITHOUT_MORE_TEXT.contains(&&*key)) {
+                        of_block(teller, part, member, out);
+                    }
+                }
             }
         }
         _ => {}
+    }
+}
+
+/// Members of a part whose texts are known, or whose strings are no text: names, marks, and what is encoded.
+const WITHOUT_MORE_TEXT: [&str; 19] = [
+    "type",
+    "text",
+    "refusal",
+    "thinking",
+    "id",
+    "tool_use_id",
+    "name",
+    "signature",
+    "cache_control",
+    "image_url",
+    "video_url",
+    "input_audio",
+    "file",
+    "url",
+    "file_id",
+    "media_type",
+    "encrypted_content",
+    "encrypted_index",
+    "data",
+];
+
+/// What a block says that chat has no word for, however deep it stands: the text of a document, its title, what a search found.
+fn of_block<'j>(teller: Teller, part: Part, value: Value<'j>, out: &mut Vec<Text<'j>>) {
+    out.extend(teller.text(part, value));
+    for item in value.items() {
+        of_block(teller, part, item, out);
+    }
+    // A source says in its type whether its data is text.
+    let encoded = value.get("type").and_then(Value::as_str).is_some_and(|kind| kind == "base64");
+    let told = |key: &str| match key {
+        "text" | "thinking" => true,
+        "data" => !encoded,
+        key => !WITHOUT_MORE_TEXT.contains(&key),
+    };
+    for (key, member) in value.members() {
+        if key.as_str().is_some_and(|key| told(&key)) {
+            of_block(teller, part, member, out);
+        }
     }
 }
 
@@ -182,5 +230,51 @@ pub(super) fn of_descriptions<'j>(part: Part, value: Value<'j>, out: &mut Vec<Te
             out.extend(APP.text(part, member));
         }
         of_descriptions(part, member, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::wire::{Endpoint, Json, Request};
+
+    fn texts(part: &serde_json::Value) -> Vec<String> {
+        let body = json!({ "model": "m", "messages": [{ "role": "user", "content": [part] }] }).to_string();
+        let request = Request::decode(Endpoint::Chat, body.into()).unwrap();
+        request.texts().into_iter().map(|text| text.text.into_owned()).collect()
+    }
+
+    #[test]
+    fn a_part_that_chat_has_no_word_for_is_read_to_its_depth() {
+        let part = json!({ "type": "document", "title": "a", "cache_control": { "type": "ephemeral" }, "source": {
+            "type": "content", "content": [{ "type": "text", "text": "b", "citations": null }] } });
+        assert_eq!(texts(&part), ["a", "b"]);
+        let part = json!({ "type": "document", "source": { "type": "text", "media_type": "text/plain", "data": "c" } });
+        assert_eq!(texts(&part), ["c"]);
+        assert_eq!(texts(&json!({ "type": "text", "text": "d", "document": { "title": "e" } })), ["d", "e"]);
+        assert_eq!(texts(&json!({ "type": "server_tool_use", "id": "i", "input": { "query": "f" } })), ["f"]);
+    }
+
+    #[test]
+    fn what_is_encoded_or_names_something_is_no_text() {
+        let base64 = json!({ "type": "base64", "media_type": "application/pdf", "data": "JVBERi0=" });
+        for part in [
+            json!({ "type": "document", "source": base64 }),
+            json!({ "type": "image_url", "image_url": { "url": "https://example.org" } }),
+            json!({ "type": "redacted_thinking", "data": "b3BhcXVl" }),
+        ] {
+            assert_eq!(texts(&part), [""; 0], "{part}");
+        }
+    }
+
+    #[test]
+    fn a_text_lies_where_it_says() {
+        let body = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"x","source":{"data":"here"}}]}]}"#;
+        let json = Json::parse(body.into()).unwrap();
+        let mut out = Vec::new();
+        of_messages(json.root().get("messages").unwrap(), &mut out);
+        assert_eq!(&body[out[0].span.clone()], "\"here\"");
     }
 }

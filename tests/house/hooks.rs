@@ -297,6 +297,24 @@ async fn a_block_of_the_operators_is_446_to_whom_a_config_came_with() {
 }
 
 #[tokio::test]
+async fn who_speaks_anthropics_messages_is_told_in_its_events_and_errors() {
+    let upstream = Upstream::saying("A horse.").await;
+    let house = House::before(&upstream).await;
+    let config = json!({ "input_guardrails": no_zebra(true), "output_guardrails": no_zebra(true) }).to_string();
+    let headers = [("x-portkey-config", config.as_str()), ("x-portkey-strict-open-ai-compliance", "false")];
+    let asked =
+        |text: &str| json!({ "model": "m", "max_tokens": 9, "stream": true, "messages": [{ "role": "user", "content": text }] });
+    let ask = async |text: &str| house.client().await.post("/v1/messages").headers(&headers).json(&asked(text)).send().await;
+    let answer = ask("A horse?").await.text();
+    let events: Vec<_> = answer.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+    assert_eq!((events.first(), events.last()), (Some(&"hook_results"), Some(&"message_stop")), "{answer}");
+    assert_eq!(events.iter().filter(|event| **event == "hook_results").count(), 2);
+    let denied = ask("A zebra?").await;
+    assert_eq!((denied.status, &denied.json()["type"]), (446, &json!("error")));
+    assert_eq!(denied.json()["hook_results"]["before_request_hooks"][0]["id"], "zebras");
+}
+
+#[tokio::test]
 async fn a_mistake_in_a_config_is_named_by_its_place() {
     let upstream = Upstream::plain().await;
     let house = House::before(&upstream).await;

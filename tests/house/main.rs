@@ -36,6 +36,7 @@ mod hooks;
 mod labels;
 mod limits;
 mod meaning;
+mod messages;
 mod operations;
 mod persistence;
 mod process;

@@ -108,13 +108,13 @@ async fn trailers_of_a_stream_do_no_harm() {
         Some(talk)
     })
     .await;
-    let house = House::with(&upstream, |config| config.ingress.relay = vec!["/v1/responses".to_owned()]).await;
+    let house = House::with(&upstream, |config| config.ingress.relay = vec!["/v1/elsewhere".to_owned()]).await;
     for headers in [&[][..], &[("te", "trailers")]] {
         let answer = house.ask_with(headers, &streamed(&format!("{headers:?}"))).await;
         assert_eq!(answer.events().last().map(String::as_str), Some("[DONE]"));
         let again = house.ask(&streamed(&format!("{headers:?}"))).await;
         assert_eq!((again.cache(), again.told()), ("HIT", answer.told()));
-        let relayed = house.client().await.post("/v1/responses").headers(headers).json(&json!({})).send().await;
+        let relayed = house.client().await.post("/v1/elsewhere").headers(headers).json(&json!({})).send().await;
         assert_eq!(relayed.events().last().map(String::as_str), Some("[DONE]"));
     }
     assert!(upstream.asked().iter().all(|asked| asked.connection == 0), "the connection was kept");

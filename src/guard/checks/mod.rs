@@ -7,6 +7,7 @@ mod case;
 mod code;
 mod contains;
 mod context;
+mod digits;
 mod endpoint;
 mod fences;
 mod gibberish;
@@ -72,6 +73,7 @@ pub use urls::Urls;
 pub use validate::Validator;
 pub use words::Words;
 
+pub(in crate::guard) use digits::Digits;
 pub(in crate::guard) use not::{NoFact, NoText};
 pub(in crate::guard) use whole::Whole;
 
@@ -95,6 +97,8 @@ pub enum Needs<'c> {
     Digits {
         /// How many.
         count: usize,
+        /// In how many bytes, at most.
+        within: usize,
         /// The words.
         any_of: &'c [String],
     },
@@ -109,11 +113,11 @@ impl<'c> Needs<'c> {
         }
     }
 
-    /// How many digits must be there.
-    pub fn digits(self) -> usize {
+    /// How many digits must be there, and in how many bytes.
+    pub fn digits(self) -> (usize, usize) {
         match self {
-            Self::Nothing | Self::AnyOf(_) => 0,
-            Self::Digits { count, .. } => count,
+            Self::Nothing | Self::AnyOf(_) => (0, usize::MAX),
+            Self::Digits { count, within, .. } => (count, within),
         }
     }
 }
@@ -242,8 +246,8 @@ pub(crate) mod conformance {
         }
         let (words, lower) = (check.needs().words(), matching.to_ascii_lowercase());
         let wakes = words.is_empty() || words.iter().any(|word| lower.contains(&word.to_ascii_lowercase()));
-        let digits = matching.bytes().filter(u8::is_ascii_digit).count();
-        assert!(wakes && digits >= check.needs().digits(), "{check:?} would be skipped on its example");
+        let (count, within) = check.needs().digits();
+        assert!(wakes && Digits::of(matching).are_there(count, within), "{check:?} would be skipped on its example");
         if let Reach::Shape(shape) = check.reach() {
             let whole = regex::Regex::new(&format!(r"\A(?:{})", shape.expression())).unwrap();
             let fits = |span: &Range<usize>| whole.is_match(&matching[span.clone()]);

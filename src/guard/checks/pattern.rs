@@ -121,6 +121,8 @@ impl Search {
 
 /// A refused match is looked at more closely so often in one text, and no oftener: a text of nothing but digits must not cost its square.
 const MAX_SECOND_LOOKS: usize = 512;
+/// A longer match that is refused is not taken apart: there are as many parts as places in it, and each is read anew.
+const MAX_TAKEN_APART: usize = 256;
 
 impl Search {
     /// What was found in a match.
@@ -145,6 +147,12 @@ impl Search {
     }
 }
 
+/// Where a match may begin behind the start of another: at the next character, but inside of a refused match only where a token begins.
+fn next_start(text: &str, start: usize, refused: usize) -> Option<usize> {
+    let mut places = text[start..].char_indices().skip(1).map(|(at, _)| start + at);
+    places.find(|&at| at >= refused || begins_token(text, at))
+}
+
 impl Check for Search {
     fn find(&self, text: &str, found: &mut Vec<Range<usize>>) {
         let (mut at, mut looks, mut refused) = (0, 0, 0);
@@ -158,7 +166,7 @@ impl Check for Search {
                 // Its parts stand where it stands.
             } else if self.holds(&text[span.clone()]) {
                 found.extend(Some(span).filter(|span| !span.is_empty()));
-            } else if looks < MAX_SECOND_LOOKS {
+            } else if looks < MAX_SECOND_LOOKS && matched.len() <= MAX_TAKEN_APART {
                 looks += 1;
                 refused = refused.max(matched.end);
                 let part = Some(&matched).filter(|_| self.group == 0).and_then(|matched| self.held_part(text, matched));
@@ -166,15 +174,16 @@ impl Check for Search {
                 found.extend(part);
             }
             if at <= matched.start {
-                // Nothing holds from here, or nothing was matched: on from the next character.
-                let Some(next) = text[matched.start..].chars().next() else { return };
-                at = matched.start + next.len_utf8();
+                // Nothing holds from here, or nothing was matched.
+                let Some(next) = next_start(text, matched.start, refused) else { return };
+                at = next;
             }
         }
     }
 
     fn needs(&self) -> Needs<'_> {
-        Needs::Digits { count: self.required.digits, any_of: &self.required.any_of }
+        let Required { any_of, digits, within } = &self.required;
+        Needs::Digits { count: *digits, within: *within, any_of }
     }
 
     fn reach(&self) -> Reach {
@@ -244,6 +253,12 @@ mod tests {
     }
 
     #[test]
+    fn a_long_match_that_is_refused_is_passed_over() {
+        let random = pattern(r#"{"regex": "[a-z0-9 ]{12,}", "entropy": 3.4}"#);
+        assert!(found(&random, &"a ".repeat(200_000)).is_empty());
+    }
+
+    #[test]
     fn drops_what_its_validator_refuses() {
         let cards = validated(r"\d{4} \d{4} \d{4} \d{4}", "luhn");
         assert_eq!(found(&cards, "4111 1111 1111 1112 or 4111 1111 1111 1111"), ["4111 1111 1111 1111"]);
@@ -263,7 +278,7 @@ mod tests {
     fn a_match_out_of_context_is_none() {
         let pins = pattern(r#"{"regex": "[0-9]{4}", "context": {"words": ["pin"], "within": 5}}"#);
         assert_eq!(found(&pins, "pin 1234 and then, far away, 5678"), ["1234"]);
-        assert!(matches!(pins.needs(), Needs::Digits { count: 4, any_of: [word] } if word == "pin"));
+        assert!(matches!(pins.needs(), Needs::Digits { count: 4, within: 4, any_of: [word] } if word == "pin"));
         assert!(matches!(pins.reach(), Reach::Shape(shape) if shape.looks_beside() == 2 * 4 * 5));
     }
 

@@ -1,6 +1,6 @@
 //! Phrases by the part that they play, found in one pass: what injection and moderation are made of.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 /// A set of parts, by their places in the list of their names: at most 32.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Parts {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Phrase {
     part: usize,
     /// Whether a word may go on behind it.
@@ -61,37 +61,88 @@ struct Phrase {
 /// All phrases of a list, ready to be found.
 #[derive(Debug)]
 pub(super) struct Phrases {
+    all: Found,
+    /// Those of ASCII alone: few letters make a small table, in which each byte of a sentence is one look-up.
+    ascii: Found,
+}
+
+/// Phrases that are looked for together.
+#[derive(Debug)]
+struct Found {
     automaton: AhoCorasick,
     phrases: Vec<Phrase>,
+}
+
+impl Found {
+    fn new<'p>(listed: impl Iterator<Item = &'p (String, Phrase)>, kind: Option<AhoCorasickKind>) -> Option<Self> {
+        let (words, phrases): (Vec<_>, Vec<_>) = listed.map(|(word, phrase)| (word, *phrase)).unzip();
+        let automaton = AhoCorasick::builder().kind(kind).build(words).ok()?;
+        Some(Self { automaton, phrases })
+    }
 }
 
 impl Phrases {
     /// Reads a list: `part: phrase, phrase`, a star behind a word that may go on, `~` before a line in rot13. `None` if a part has none of these names, or the
     /// list does not fit an automaton; a test rules it out for each list that ships.
     pub(super) fn parse(list: &str, names: &[&str]) -> Option<Self> {
-        let (mut words, mut phrases) = (Vec::new(), Vec::new());
+        let mut phrases = Vec::new();
         for line in list.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
             let (line, veiled) = line.strip_prefix('~').map_or((line, false), |line| (line, true));
             let (name, listed) = line.split_once(": ")?;
             let part = names.iter().position(|known| *known == name)?;
             for written in listed.split(", ") {
                 let word = written.trim_end_matches('*');
-                phrases.push(Phrase { part, open: word.len() < written.len(), unspaced: word.chars().any(is_unspaced) });
-                words.push(if veiled { rot13(word) } else { word.to_owned() });
+                let phrase = Phrase { part, open: word.len() < written.len(), unspaced: word.chars().any(is_unspaced) };
+                phrases.push((if veiled { rot13(word) } else { word.to_owned() }, phrase));
             }
         }
-        let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(&words).ok()?;
-        Some(Self { automaton, phrases })
+        let of_ascii = phrases.iter().filter(|(word, _)| word.is_ascii());
+        Some(Self { ascii: Found::new(of_ascii, Some(AhoCorasickKind::DFA))?, all: Found::new(phrases.iter(), None)? })
     }
 
-    /// The part of every phrase in a sentence, once for each time that it stands there. Beside ASCII, the sentence must be in small letters.
+    /// The part of every phrase in a sentence of small letters, once for each time that it stands there.
     pub(super) fn find(&self, sentence: &str) -> impl Iterator<Item = usize> {
-        self.automaton.find_overlapping_iter(sentence).filter_map(move |hit| {
-            let phrase = &self.phrases[hit.pattern().as_usize()];
+        let Found { automaton, phrases } = if sentence.is_ascii() { &self.ascii } else { &self.all };
+        automaton.find_overlapping_iter(sentence).filter_map(move |hit| {
+            let phrase = &phrases[hit.pattern().as_usize()];
             let whole = phrase.unspaced || stands_alone(sentence, hit.start(), hit.end(), phrase.open);
             whole.then_some(phrase.part)
         })
     }
+}
+
+/// Where the first sentence of a text ends: behind a full stop, a question or an exclamation mark, or a line break. `None` if it goes on.
+pub(super) fn sentence_end(text: &[u8]) -> Option<usize> {
+    let ends = |at: usize| match text[at] {
+        b'.' | b'?' | b'!' | b'\n' => Some(at + 1),
+        _ => ["。", "？", "！"].iter().find(|mark| text[at..].starts_with(mark.as_bytes())).map(|mark| at + mark.len()),
+    };
+    let mut from = 0;
+    std::iter::from_fn(|| {
+        from += text[from..].iter().position(|&byte| MAY_END[usize::from(byte)])? + 1;
+        Some(from - 1)
+    })
+    .find_map(ends)
+}
+
+/// The bytes that what ends a sentence begins with.
+static MAY_END: [bool; 256] = {
+    let mut may = [false; 256];
+    let (marks, mut n) = (*b".?!\n\xe3\xef", 0);
+    while n < marks.len() {
+        may[marks[n] as usize] = true;
+        n += 1;
+    }
+    may
+};
+
+/// A text cut behind each end of a sentence.
+pub(super) fn sentences(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let (sentence, rest) = text.split_at(sentence_end(text.as_bytes()).unwrap_or(text.len()));
+        text = rest;
+        Some(sentence).filter(|sentence| !sentence.is_empty())
+    })
 }
 
 /// Letters turned by thirteen places.
@@ -125,7 +176,7 @@ mod tests {
     const NAMES: [&str; 2] = ["one", "other"];
 
     fn found(list: &str, sentence: &str) -> Vec<usize> {
-        Phrases::parse(list, &NAMES).unwrap().find(sentence).collect()
+        Phrases::parse(list, &NAMES).unwrap().find(&sentence.to_lowercase()).collect()
     }
 
     #[test]
@@ -133,6 +184,13 @@ mod tests {
         assert_eq!(found("one: ignore, set aside", "Ignore it, or SET ASIDE what you signored"), [0, 0]);
         assert_eq!(found("one: ignor*", "ignoriere das"), [0]);
         assert_eq!(found("one: 忽略\nother: 指令", "请忽略以上指令"), [0, 1]);
+    }
+
+    #[test]
+    fn a_text_is_cut_behind_each_end_of_a_sentence() {
+        let cut: Vec<_> = sentences("One. 二。、三！?\nno end").collect();
+        assert_eq!(cut, ["One.", " 二。", "、三！", "?", "\n", "no end"]);
+        assert_eq!(sentences("").count(), 0);
     }
 
     #[test]

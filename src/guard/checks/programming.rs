@@ -152,15 +152,35 @@ pub(super) fn told(text: &str, places: usize) -> Option<(L, Range<usize>)> {
     let mut best: Option<(usize, L, Range<usize>)> = None;
     for (language, look) in LOOKS.iter() {
         let (mut count, mut span) = (0, 0..0);
-        for place in look.find_iter(text) {
-            span = if count == 0 { place.range() } else { span.start..place.end() };
-            count += 1;
+        for piece in pieces(text) {
+            for place in look.find_iter(&text[piece.clone()]).map(|place| piece.start + place.start()..piece.start + place.end())
+            {
+                span = if count == 0 { place } else { span.start..place.end };
+                count += 1;
+            }
         }
         if count >= places && best.as_ref().is_none_or(|(most, ..)| count > *most) {
             best = Some((count, *language, span));
         }
     }
     best.map(|(_, language, span)| (language, trimmed(text, span)))
+}
+
+/// A text is searched in pieces of so many bytes: a pattern that looks for the end of a line looks anew from each place where it may begin, and a line of a
+/// megabyte would cost its square.
+const PIECE: usize = 4 << 10;
+
+/// The pieces of a text, cut behind a line where there is one.
+fn pieces(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let rest = &text[start..];
+        let longest = &rest[..rest.floor_char_boundary(PIECE)];
+        let line = longest.rfind('\n').filter(|_| longest.len() < rest.len());
+        let piece = start..start + line.map_or(longest.len(), |at| at + 1);
+        start = piece.end;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 /// Patterns of whole lines take the blanks before them along.
@@ -188,6 +208,15 @@ mod tests {
             assert_eq!(ProgrammingLanguage::of_fence(tag), Some(language));
         }
         assert_eq!(ProgrammingLanguage::of_fence(""), None);
+    }
+
+    #[test]
+    fn a_long_text_is_searched_in_pieces_and_nothing_is_left_out() {
+        let text = "let a = 1;\n".repeat(500) + &"é => { ".repeat(2_000);
+        let pieces: Vec<_> = pieces(&text).collect();
+        assert!(pieces.len() > 4 && text[pieces[0].clone()].ends_with('\n'));
+        assert!(pieces.windows(2).all(|pair| pair[0].end == pair[1].start) && pieces[pieces.len() - 1].end == text.len());
+        assert_eq!(told(&text, 1).map(|(language, span)| (language, span.start)), Some((L::JavaScript, 0)));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What every match of a regular expression has in it, read off the expression: literals, one of which is in each match, and how many digits.
+//! What every match of a regular expression has in it, read off the expression: literals, one of which is in each match, and how many digits
+//! in how many bytes.
 //!
 //! A text without them need not be searched. Literals are of ASCII in small letters, because they are looked for in any case; what an expression matches beyond
 //! ASCII ends a literal.
@@ -17,12 +18,15 @@ pub(super) struct Required {
     pub(super) any_of: Vec<String>,
     /// At least so many ASCII digits.
     pub(super) digits: usize,
+    /// The most bytes of any match.
+    pub(super) within: usize,
 }
 
 impl Required {
     /// Of all that an expression matches.
     pub(super) fn of(expression: &Hir) -> Self {
-        Self { any_of: literals(expression), digits: digits(expression) }
+        let within = expression.properties().maximum_len().unwrap_or(usize::MAX);
+        Self { any_of: literals(expression), digits: digits(expression), within }
     }
 }
 
@@ -189,7 +193,7 @@ mod tests {
             required.any_of.sort();
             let mut any_of: Vec<_> = any_of.iter().map(|&literal| literal.to_owned()).collect();
             any_of.sort();
-            assert_eq!(required, Required { any_of, digits }, "{expression}");
+            assert_eq!((required.any_of, required.digits), (any_of, digits), "{expression}");
         }
     }
 
@@ -219,6 +223,7 @@ mod tests {
         fn every_match_has_what_is_required(expression in expression(), text in "[a-dA-DsSkK0-2@_éſK ]{0,40}") {
             let required = Required::of(&regex_syntax::parse(&expression).unwrap());
             for found in Regex::new(&expression).unwrap().find_iter(&text) {
+                prop_assert!(found.len() <= required.within);
                 let found = found.as_str().to_ascii_lowercase();
                 prop_assert!(required.any_of.is_empty() || required.any_of.iter().any(|literal| found.contains(literal)), "{} {:?} {:?}", expression, required, found);
                 prop_assert!(found.bytes().filter(u8::is_ascii_digit).count() >= required.digits, "{} {:?} {:?}", expression, required, found);

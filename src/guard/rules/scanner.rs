@@ -5,18 +5,18 @@ use std::{collections::HashMap, sync::Arc};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
 
 use super::set::Rule;
-use crate::wire::Text;
+use crate::{guard::checks::Digits, wire::Text};
 
 /// Keywords of up to so many bytes in all become a table in which each byte of a text is one look-up. It has some hundred bytes for each of theirs; more of them
 /// are looked for at half the speed, in an eighth of the memory.
 const MAX_TABLE_BYTES: usize = 64 << 10;
 
-/// A check and whose it is, with how many digits a text must have for it to match.
+/// A check and whose it is, with how many digits a text must have for it to match, and in how many bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slot {
     pub(super) rule: usize,
     pub(super) check: usize,
-    digits: usize,
+    digits: (usize, usize),
 }
 
 /// Every rule that was compiled for a gate, active or not.
@@ -61,9 +61,9 @@ impl Scanner {
         let mut awake = Awake { woken: vec![0; self.slots.len()], list: Vec::new() };
         for (n, text) in texts.iter().enumerate() {
             self.wake(n + 1, &text.text, &mut awake);
-            let digits = text.text.bytes().filter(u8::is_ascii_digit).count();
+            let digits = Digits::of(&text.text);
             for slot in awake.list.drain(..).chain(self.always.iter().copied()).map(|slot| self.slots[slot]) {
-                if slot.digits <= digits {
+                if digits.are_there(slot.digits.0, slot.digits.1) {
                     run(n, slot);
                 }
             }

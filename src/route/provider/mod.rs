@@ -14,11 +14,13 @@ use crate::{
 };
 
 mod address;
+mod anthropic;
 mod openai;
 mod table;
 
+pub use crate::wire::dialect::Events;
 pub use address::Unfit;
-pub use table::{Entry, all, named};
+pub use table::{Entry, Kind, all, named};
 
 /// Translates for one provider.
 pub trait Provider: fmt::Debug + Send + Sync {
@@ -56,15 +58,6 @@ pub enum Route<'r> {
     Unread(&'r str),
 }
 
-/// Turns a stream of events into another, as its bytes arrive.
-pub trait Events: fmt::Debug + Send + Sync {
-    /// Takes the next bytes, however they are cut; gives the events that are whole (maybe none).
-    fn push(&mut self, bytes: Bytes) -> Result<Bytes>;
-
-    /// Nothing more will come; gives what is left to say.
-    fn finish(&mut self) -> Result<Bytes>;
-}
-
 /// What is told of a provider beside its slug.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
@@ -78,8 +71,10 @@ impl Entry {
     /// The provider, once it is told what it needs to know.
     pub fn provider(&'static self, options: &Options) -> std::result::Result<Arc<dyn Provider>, Unfit> {
         let address = address::Address::of(self, options)?;
-        let custom = options.base_url.is_some();
-        Ok(Arc::new(openai::OpenAi::new(self, address, custom)))
+        Ok(match self.kind {
+            Kind::Openai => Arc::new(openai::OpenAi::new(self, address, options.base_url.is_some())),
+            Kind::Anthropic => Arc::new(anthropic::Anthropic::new(self, address)),
+        })
     }
 }
 

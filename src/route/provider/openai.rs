@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{Entry, Events, Provider, Route, address::Address, table::Auth};
 use crate::{
     error::{Error, Kind, Result},
-    wire::{Endpoint, Request, json},
+    wire::{Endpoint, Request, dialect::messages, json},
 };
 
 /// A host that understands chat as it is, or nearly so.
@@ -20,21 +20,29 @@ pub(super) struct OpenAi {
     address: Address,
     /// Whether the host is another than the table's: what it refuses is then not known.
     custom: bool,
+    /// Fields of Anthropic's that it knows.
+    keep: Vec<String>,
 }
+
+/// Servers of open models take these too, and one that does not, ignores them.
+const KEPT_ELSEWHERE: [&str; 2] = ["top_k", "thinking"];
 
 impl OpenAi {
     pub(super) fn new(entry: &'static Entry, address: Address, custom: bool) -> Self {
-        Self { entry, address, custom }
+        let elsewhere = KEPT_ELSEWHERE.into_iter().filter(|_| custom).map(str::to_owned);
+        Self { entry, address, custom, keep: entry.keep.iter().cloned().chain(elsewhere).collect() }
     }
 
     /// Whether some of the body must change. Most bodies go on byte for byte.
     fn changes(&self, request: &Request) -> bool {
         let root = request.json().root();
         let known = |key: &str| self.entry.rename.contains_key(key) || self.entry.drop.iter().any(|drop| drop == key);
-        root.members().any(|(key, _)| key.as_str().is_some_and(|key| known(&key))) || (self.entry.system && has_developer(root))
+        let gaps = root.members().any(|(key, _)| key.as_str().is_some_and(|key| known(&key)));
+        gaps || (self.entry.system && has_developer(root)) || messages::has_more_than_chat(request.json(), &self.keep)
     }
 
     fn change(&self, body: &mut Map<String, Value>) {
+        messages::strip(body, &self.keep);
         for (from, to) in &self.entry.rename {
             if let Some(value) = body.shift_remove(from) {
                 body.entry(to.as_str()).or_insert(value);

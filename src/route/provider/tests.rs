@@ -68,7 +68,7 @@ fn each_provider_is_sent_what_its_file_says() {
 fn what_a_provider_knows_goes_on_byte_for_byte() {
     let body = Bytes::from_static(b"{ \"model\": \"m\",\"temperature\":1.50, \"messages\":[ ] }");
     let request = Request::decode(Endpoint::Chat, body.clone()).unwrap();
-    for entry in all().iter().filter(|entry| entry.kind == table::Kind::Openai) {
+    for entry in all().iter().filter(|entry| entry.kind == Kind::Openai) {
         assert_eq!(entry.provider(&told()).unwrap().body(&request).unwrap(), body, "{}", entry.slug);
     }
 }
@@ -87,4 +87,48 @@ fn a_key_that_no_header_can_hold_is_refused_without_being_shown() {
     let provider = named("openai").unwrap().provider(&Options::default()).unwrap();
     let error = provider.add_headers(Some("a\nsecret"), &mut HeaderMap::new()).unwrap_err();
     assert!(!format!("{error:?}").contains("secret"));
+}
+
+#[test]
+fn what_only_anthropic_knows_is_not_sent_to_others() {
+    let body = json!({ "model": "m", "top_k": 3, "messages": [
+        { "role": "user", "content": [{ "type": "text", "text": "Hi", "cache_control": { "type": "ephemeral" } }] }] });
+    let request = Request::decode(Endpoint::Chat, body.to_string().into()).unwrap();
+    let sent = |slug: &str, base: Option<&'static str>| {
+        let options = Options { base_url: base.map(Uri::from_static), ..told() };
+        let body = named(slug).unwrap().provider(&options).unwrap().body(&request).unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()
+    };
+    let plain = json!([{ "role": "user", "content": [{ "type": "text", "text": "Hi" }] }]);
+    assert_eq!(sent("openai", None), json!({ "model": "m", "messages": plain }));
+    assert_eq!(sent("together", None), json!({ "model": "m", "top_k": 3, "messages": plain }));
+    assert_eq!(sent("openai", Some("http://localhost:1/v1"))["top_k"], 3, "a host of open models may know it");
+    assert_eq!(sent("anthropic", None)["messages"], body["messages"]);
+    assert_eq!(sent("anthropic", None)["top_k"], 3);
+}
+
+#[test]
+fn anthropic_answers_fails_and_streams_on_the_chat_wire() {
+    let anthropic = named("anthropic").unwrap().provider(&Options::default()).unwrap();
+    let answer = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "stop_reason": "end_turn",
+        "content": [{ "type": "text", "text": "Hi" }], "usage": { "input_tokens": 1, "output_tokens": 2 } });
+    let said = |status: StatusCode, body: &str| {
+        let body = anthropic.answer(Endpoint::Chat, status, Bytes::copy_from_slice(body.as_bytes()), 7);
+        String::from_utf8(body.to_vec()).unwrap()
+    };
+    let chat: Value = serde_json::from_str(&said(StatusCode::OK, &answer.to_string())).unwrap();
+    assert_eq!((&chat["choices"][0]["message"]["content"], &chat["created"]), (&json!("Hi"), &json!(7)));
+    let error = json!({ "type": "error", "error": { "type": "overloaded_error", "message": "Overloaded" } });
+    let error: Value = serde_json::from_str(&said(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())).unwrap();
+    assert_eq!(error["error"]["message"], "Overloaded");
+    assert_eq!(said(StatusCode::BAD_GATEWAY, "<html>"), "<html>");
+    let mut events = anthropic.events(&input(), 7).unwrap();
+    let start =
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"model\":\"claude\"}}\n\n";
+    let (first, rest) = start.split_at(40);
+    assert!(events.push(first.to_owned().into()).unwrap().is_empty());
+    assert!(
+        events.push(rest.to_owned().into()).unwrap().starts_with(b"data: {\"id\":\"msg_1\",\"object\":\"chat.completion.chunk\"")
+    );
+    assert!(events.push("data: nonsense\n\n".into()).is_err());
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use regex::Regex;
-use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfkc_quick};
 
 use crate::guard::checks::phrases::rot13;
 
@@ -28,7 +28,13 @@ impl Plain {
     /// Reads a sentence that is not all ASCII.
     pub(super) fn of(sentence: &str) -> Self {
         let mut plain = Self::default();
-        let seen: String = sentence.chars().filter_map(|char| plain.seen(char)).nfkc().collect();
+        let mut seen: String = sentence.chars().filter_map(|char| plain.seen(char)).collect();
+        if is_nfkc_quick(seen.chars()) != IsNormalized::Yes {
+            seen = seen.nfkc().collect();
+        }
+        if !seen.contains(|char| look_alike(char).is_some()) {
+            return Self { text: seen.to_lowercase(), ..plain };
+        }
         for word in seen.split_inclusive(|char: char| !char.is_alphanumeric()) {
             if word.contains(|char: char| char.is_ascii_alphabetic()) && word.contains(|char| look_alike(char).is_some()) {
                 plain.mixed = true;
@@ -42,6 +48,9 @@ impl Plain {
 
     /// Takes invisible letters out. Tag characters spell ASCII that only a machine reads.
     fn seen(&mut self, char: char) -> Option<char> {
+        if char.is_ascii() {
+            return Some(char);
+        }
         let tag = u32::from(char).checked_sub(0xe0000).filter(|ascii| (0x20..0x7f).contains(ascii)).and_then(char::from_u32);
         let unseen = matches!(char, '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{202a}'..='\u{202e}' | '\u{feff}');
         self.invisible |= unseen || tag.is_some();
@@ -52,9 +61,47 @@ impl Plain {
 
 /// The Latin letter that a Cyrillic or Greek one looks like.
 fn look_alike(char: char) -> Option<char> {
-    const ALIKE: &str = "аaеeоoрpсcхxуyіiѕsјjԁdһhԛqԝwАAВBЕEКKМMНHОOРPСCТTХXУYІIЅSοoαaνvιiρpτtυuκkεeΑAΒBΕEΖZΗHΙIΚKΜMΝNΟOΡPΤTΥYΧX";
-    let mut alike = ALIKE.chars();
-    std::iter::from_fn(|| Some((alike.next()?, alike.next()?))).find(|(foreign, _)| *foreign == char).map(|(_, latin)| latin)
+    if char.is_ascii() {
+        return None;
+    }
+    let latin = match char {
+        'а' | 'α' => 'a',
+        'с' => 'c',
+        'ԁ' => 'd',
+        'е' | 'ε' => 'e',
+        'һ' => 'h',
+        'і' | 'ι' => 'i',
+        'ј' => 'j',
+        'κ' => 'k',
+        'о' | 'ο' => 'o',
+        'р' | 'ρ' => 'p',
+        'ԛ' => 'q',
+        'ѕ' => 's',
+        'τ' => 't',
+        'υ' => 'u',
+        'ν' => 'v',
+        'ԝ' => 'w',
+        'х' => 'x',
+        'у' => 'y',
+        'А' | 'Α' => 'A',
+        'В' | 'Β' => 'B',
+        'С' => 'C',
+        'Е' | 'Ε' => 'E',
+        'Н' | 'Η' => 'H',
+        'І' | 'Ι' => 'I',
+        'К' | 'Κ' => 'K',
+        'М' | 'Μ' => 'M',
+        'Ν' => 'N',
+        'О' | 'Ο' => 'O',
+        'Р' | 'Ρ' => 'P',
+        'Ѕ' => 'S',
+        'Т' | 'Τ' => 'T',
+        'Х' | 'Χ' => 'X',
+        'У' | 'Υ' => 'Y',
+        'Ζ' => 'Z',
+        _ => return None,
+    };
+    Some(latin)
 }
 
 /// What runs of base64, hexadecimal or binary digits say, where they say something in letters, with the place of each.
@@ -86,11 +133,15 @@ fn decode(run: &str) -> Option<String> {
 
 /// A sentence of digits and marks that stand for letters, with the letters. `None` if at most one word is such a one.
 pub(super) fn without_digits(sentence: &str) -> Option<String> {
-    let spelled = |word: &&str| word.len() > 2 && word.contains(|char: char| char.is_ascii_alphabetic()) && word.contains(leet);
-    (sentence.split_ascii_whitespace().filter(spelled).nth(1)).map(|_| sentence.chars().map(letter_of).collect())
+    let spelled = |word: &&str| word.len() > 2 && word.bytes().any(|byte| byte.is_ascii_alphabetic()) && word.bytes().any(leet);
+    let mut words = sentence.split_ascii_whitespace().filter(spelled);
+    let is_spelled = sentence.bytes().filter(|&byte| leet(byte)).nth(1).is_some() && words.nth(1).is_some();
+    is_spelled.then(|| sentence.chars().map(letter_of).collect())
 }
 
-fn leet(char: char) -> bool {
+/// Whether a byte stands for a letter.
+fn leet(byte: u8) -> bool {
+    let char = char::from(byte);
     letter_of(char) != char
 }
 
@@ -112,19 +163,29 @@ const SPACED_LETTERS: usize = 6;
 
 /// A sentence whose letters stand apart, joined: two spaces, or another mark, part its words. `None` if it is not so written.
 pub(super) fn joined(sentence: &str) -> Option<String> {
-    let single = |word: &&str| word.len() == 1 && word.as_bytes()[0].is_ascii_alphabetic();
+    let single = |word: &str| word.len() == 1 && word.as_bytes()[0].is_ascii_alphabetic();
+    if gaps(sentence) + 2 < SPACED_LETTERS {
+        return None;
+    }
     let words: Vec<&str> = sentence.split(' ').collect();
     let apart = words.split(|word| !single(word)).map(<[_]>::len).max().unwrap_or(0);
     (apart >= SPACED_LETTERS).then(|| {
         let mut joined = String::with_capacity(sentence.len());
         for word in words {
-            if !single(&word) {
+            if !single(word) {
                 joined.push(' ');
             }
             joined.push_str(word);
         }
         joined
     })
+}
+
+/// How often something of one byte stands between two spaces: letters that stand apart do, but for the first and the last.
+fn gaps(sentence: &str) -> usize {
+    let bytes = sentence.as_bytes();
+    let pairs = bytes.iter().zip(bytes.get(2..).unwrap_or_default());
+    pairs.filter(|(before, behind)| **before == b' ' && **behind == b' ').count()
 }
 
 /// A sentence turned by thirteen letters, and the same read from its end.

@@ -119,7 +119,7 @@ pub(super) fn shipped() -> Option<&'static Phrases> {
     SHIPPED.as_ref()
 }
 
-/// The parts that are played in a sentence.
+/// The parts that are played in a sentence of small letters.
 pub(super) fn spoken(phrases: &Phrases, sentence: &str) -> Parts {
     let (mut parts, mut turned) = (Parts::default(), 0);
     for part in phrases.find(sentence) {
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn of(sentence: &str) -> Parts {
-        spoken(shipped().unwrap(), sentence)
+        spoken(shipped().unwrap(), &sentence.to_lowercase())
     }
 
     #[test]

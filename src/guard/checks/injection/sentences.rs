@@ -1,12 +1,12 @@
 //! A text as sentences, each with the parts of an attack that are played in it.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 use super::{
     disguise::{self, Plain},
     parts::{self, Part},
 };
-use crate::guard::checks::phrases::{Parts, Phrases};
+use crate::guard::checks::phrases::{Parts, Phrases, sentence_end};
 
 /// A sentence is cut here, so that a text without a full stop is read in pieces too.
 const MAX_SENTENCE: usize = 400;
@@ -29,19 +29,24 @@ pub(super) struct Sentence {
 /// The sentences that play a part, in order.
 pub(super) fn read(phrases: &Phrases, text: &str) -> Vec<Sentence> {
     let shouts = text.bytes().any(|byte| byte.is_ascii_lowercase());
-    let spoken = spans(text).map(|span| {
+    let (mut sentences, mut empty_lines) = (Vec::new(), 0);
+    for span in spans(text) {
         let sentence = &text[span.clone()];
-        let mut parts = played(phrases, sentence);
+        let blank = sentence.len() - sentence.trim_start().len();
+        // A text of nothing but line breaks has as many of them as bytes, and what stands behind them is what they hide.
+        let mut parts = if blank == sentence.len() { Parts::NONE } else { played(phrases, sentence) };
         if shouts && is_shouted(sentence) {
             parts.add(Part::Shouted as usize);
         }
-        if text[..span.start].len() - text[..span.start].trim_end_matches('\n').len() >= EMPTY_LINES {
+        if empty_lines >= EMPTY_LINES && blank < sentence.len() {
             parts.add(Part::Blank as usize);
         }
-        let blank = sentence.len() - sentence.trim_start().len();
-        Sentence { span: span.start + blank..span.end, parts }
-    });
-    let mut sentences: Vec<_> = spoken.filter(|sentence| !sentence.parts.is_empty()).collect();
+        if !parts.is_empty() {
+            sentences.push(Sentence { span: span.start + blank..span.end, parts });
+        }
+        let line_breaks = sentence.len() - sentence.trim_end_matches('\n').len();
+        empty_lines = if line_breaks == sentence.len() { empty_lines + line_breaks } else { line_breaks };
+    }
     let encoded: Vec<_> = disguise::decoded(text).map(|(span, said)| encoded(phrases, span, &said)).collect();
     if !encoded.is_empty() {
         sentences.extend(encoded);
@@ -58,6 +63,10 @@ fn encoded(phrases: &Phrases, span: Range<usize>, said: &str) -> Sentence {
 
 /// What is played in a sentence, with its disguise and without.
 fn played(phrases: &Phrases, sentence: &str) -> Parts {
+    // What is one byte is what ended a sentence, once more.
+    if sentence.len() == 1 {
+        return Parts::NONE;
+    }
     let mut parts = spoken(phrases, sentence);
     let undisguised = disguise::without_digits(sentence).into_iter().chain(disguise::joined(sentence));
     undisguised.for_each(|plain| add_disguised(&mut parts, spoken(phrases, &plain)));
@@ -82,7 +91,7 @@ fn add_disguised(parts: &mut Parts, found: Parts) {
 
 fn spoken(phrases: &Phrases, sentence: &str) -> Parts {
     if sentence.is_ascii() {
-        return parts::spoken(phrases, sentence);
+        return parts::spoken(phrases, &sentence.to_ascii_lowercase());
     }
     let plain = Plain::of(sentence);
     let mut parts = parts::spoken(phrases, &plain.text);
@@ -100,8 +109,10 @@ fn spans(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let rest = &text[start..];
-        let end = rest.find(['.', '?', '!', '\n', '。', '？', '！']).map_or(rest.len(), |at| rest.ceil_char_boundary(at + 1));
-        let end = if end > MAX_SENTENCE { cut(rest) } else { end };
+        // No further than a sentence may be long: who looks for the end of the whole text at each cut pays its square.
+        let longest = &rest.as_bytes()[..rest.len().min(MAX_SENTENCE)];
+        let all = || if rest.len() > MAX_SENTENCE { cut(rest) } else { rest.len() };
+        let end = sentence_end(longest).unwrap_or_else(all);
         let span = start..start + end;
         start = span.end;
         (!span.is_empty()).then_some(span)
@@ -115,25 +126,24 @@ fn cut(sentence: &str) -> usize {
 }
 
 fn is_shouted(sentence: &str) -> bool {
-    let shouted = |word: &str| {
-        word.len() > 1
-            && !word.bytes().any(|byte| byte.is_ascii_lowercase())
-            && word.bytes().filter(u8::is_ascii_uppercase).count() > 1
-    };
+    let capitals = |word: &str| word.bytes().filter(u8::is_ascii_uppercase).count();
+    let shouted = |word: &str| !word.bytes().any(|byte| byte.is_ascii_lowercase()) && capitals(word) > 1;
     let mut run = 0;
-    sentence.split_ascii_whitespace().any(|word| {
-        run = if shouted(word) { run + 1 } else { 0 };
-        run >= SHOUTED_WORDS
-    })
+    capitals(sentence) >= 2 * SHOUTED_WORDS
+        && sentence.split_ascii_whitespace().any(|word| {
+            run = if shouted(word) { run + 1 } else { 0 };
+            run >= SHOUTED_WORDS
+        })
 }
 
 fn is_repeated(sentence: &str) -> bool {
-    let (mut last, mut run): (Cow<'_, str>, _) = ("".into(), 0);
-    sentence.split_ascii_whitespace().any(|word| {
-        run = if last == word { run + 1 } else { 0 };
-        last = word.into();
-        run >= REPEATS
-    })
+    let (mut last, mut run) = ("", 0);
+    sentence.bytes().filter(u8::is_ascii_whitespace).count() >= REPEATS
+        && sentence.split_ascii_whitespace().any(|word| {
+            run = if last == word { run + 1 } else { 0 };
+            last = word;
+            run >= REPEATS
+        })
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! A text's phrases as numbers: what a fit weighs, with or without a vector.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
-use crate::guard::checks::phrases::{Parts, Phrases};
+use crate::guard::checks::phrases::{Parts, Phrases, sentences};
 
 /// The phrases, one part a line.
 const PHRASES: &str = include_str!("phrases.txt");
@@ -57,10 +57,11 @@ pub(super) fn numbers(text: &str) -> Numbers {
     let Some((phrases, together)) = &*SHIPPED else { return numbers };
     let (played, shown) = numbers.split_at_mut(2 * PARTS.len());
     let (played, often) = played.split_at_mut(PARTS.len());
-    for sentence in text.split_inclusive(['.', '?', '!', '\n', '。', '？', '！']) {
+    let small = text.to_lowercase();
+    // What is one byte is what ended a sentence, once more.
+    for sentence in sentences(&small).filter(|sentence| sentence.len() > 1) {
         let mut parts = Parts::default();
-        let small = if sentence.is_ascii() { Cow::Borrowed(sentence) } else { Cow::Owned(sentence.to_lowercase()) };
-        for part in phrases.find(&small) {
+        for part in phrases.find(sentence) {
             parts.add(part);
             played[part] = SCALE;
             often[part] += 1.0;
