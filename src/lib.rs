@@ -17,7 +17,8 @@
 //!                        restore  each caller's own values back into placeholders, last of all
 //! ```
 //!
-//! [`ingress`] listens, bounds what comes in and decodes it to a [`wire::Request`] that keeps the bytes as they were sent. [`access`] says who calls.
+//! [`ingress`] listens, bounds what comes in and decodes it to a [`wire::Request`] that keeps the bytes as they were sent; who
+//! speaks Anthropic's Messages or OpenAI's Responses is translated there, and back in [`egress`] ([`wire::dialect`]). [`access`] says who calls.
 //! [`pipeline`] knows the order of the stages and nothing else does. The input gate of [`guard`] makes it [`guard::Screened`], after whom its rules ask ([`guard::Callouts`]) has had a say; [`cache`] looks it up. When the
 //! exact tier misses, the request joins the flight ([`cache::flight`]) of those who ask for the same, or leads one, which asks [`embed`] for a vector,
 //! has the nearest entries verified ([`cache::verify`]), and makes the one upstream call. [`route`] has planned where it goes ([`route::config`]), and attempts one target after the other over

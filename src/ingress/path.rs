@@ -9,14 +9,15 @@ use crate::{
 };
 
 /// Paths whose requests are read. The configuration refuses to relay them.
-pub const READ: [&str; 4] = [DOORS[0].0, DOORS[1].0, DOORS[2].0, DOORS[3].0];
+pub const READ: [&str; 5] = [DOORS[0].0, DOORS[1].0, DOORS[2].0, DOORS[3].0, DOORS[4].0];
 
 /// What each of them reads, and how its clients speak.
-const DOORS: [(&str, Endpoint, Dialect); 4] = [
+const DOORS: [(&str, Endpoint, Dialect); 5] = [
     ("/v1/chat/completions", Endpoint::Chat, Dialect::Chat),
     ("/v1/completions", Endpoint::Completions, Dialect::Chat),
     ("/v1/embeddings", Endpoint::Embeddings, Dialect::Chat),
     ("/v1/messages", Endpoint::Chat, Dialect::Messages),
+    ("/v1/responses", Endpoint::Chat, Dialect::Responses),
 ];
 
 /// Where a request goes.

@@ -184,6 +184,8 @@ impl Savings {
     /// Counts an answer, if it cost nothing. `took` is how long this request took.
     pub(super) fn count(&self, exchange: &Exchange, model: &str, took: Duration) {
         let (Some(by), Some(Cost { usage, took: before })) = (By::of(exchange), exchange.cost) else { return };
+        // What is said to be saved was counted by a provider.
+        let usage = if exchange.estimated { Usage::default() } else { usage };
         let seconds = if by == By::Cache { before.saturating_sub(took).as_secs_f64() } else { 0.0 };
         let price = self.settings.price(model);
         let saved = Saved {

@@ -54,7 +54,9 @@ fn run(mut scenarios: Command) {
 #[test]
 fn python_clients() {
     let python = environment("LOCKGATE_TEST_PYTHON").unwrap_or_else(|| "python3".to_owned());
-    let has_packages = Command::new(&python).args(["-c", "import openai, portkey_ai, pytest"]).output();
+    let has_packages = Command::new(&python)
+        .args(["-c", "import agno, anthropic, fastagentic, langchain_openai, openai, portkey_ai, pytest"])
+        .output();
     assert!(
         has_packages.is_ok_and(|output| output.status.success()),
         "`{python}` lacks the packages. Install them and name that Python:\n  \
@@ -70,8 +72,9 @@ fn python_clients() {
 
 #[test]
 fn node_clients() {
-    let installed =
-        ["openai", "portkey-ai"].iter().all(|package| Path::new(SCENARIOS).join("node_modules").join(package).is_dir());
+    let installed = ["@ai-sdk/openai", "ai", "openai", "portkey-ai"]
+        .iter()
+        .all(|package| Path::new(SCENARIOS).join("node_modules").join(package).is_dir());
     assert!(installed, "the Node packages are missing. Install them:\n  npm ci --prefix {SCENARIOS}");
     let has_node = Command::new("node").arg("--version").output();
     assert!(has_node.is_ok(), "`node` is not on the path. Install Node 20 or later.");

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { createOpenAI } from '@ai-sdk/openai';
+import { generateText, streamText } from 'ai';
 import OpenAI from 'openai';
 import { Portkey } from 'portkey-ai';
 
@@ -78,4 +80,15 @@ test('row 25: an error of a config names the place', async () => {
     assert.equal(error.status, 400);
     return error.error.error.param === 'targets[0]';
   });
+});
+
+test('row 25: the Vercel AI SDK answers and streams', async () => {
+  const provider = createOpenAI({ baseURL: URL_OF_LOCKGATE, apiKey: 'sk-test' });
+  const model = provider.chat(freshModel());
+  const { text, usage } = await generateText({ model, prompt: PROMPTS.question, maxRetries: 0 });
+  assert.ok(text);
+  assert.ok(usage.inputTokens > 0);
+  let told = '';
+  for await (const piece of streamText({ model, prompt: PROMPTS.question, maxRetries: 0 }).textStream) told += piece;
+  assert.equal(told, text, 'the stream is the answer from the cache');
 });

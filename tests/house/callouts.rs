@@ -311,7 +311,7 @@ async fn rules_about_more_than_text_judge_requests() {
     assert_eq!(house.ask_with(&metadata, &with("a")).await.status, 200);
     assert_eq!(house.ask_with(&metadata, &with("m-1")).await.status, 400);
     assert_eq!(house.ask(&with("a")).await.status, 400);
-    let broken = house.ask_with(&[("x-portkey-metadata", "{\"env\": 1}")], &with("a")).await;
+    let broken = house.ask_with(&[("x-portkey-metadata", "[\"env\"]")], &with("a")).await;
     assert_eq!(broken.status, 400);
     crate::client::is_error(&broken.json()["error"], "invalid_header", &["x-portkey-metadata"]);
 }

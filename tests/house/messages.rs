@@ -244,9 +244,8 @@ async fn an_event_is_relayed_before_the_next_one_exists() {
 #[tokio::test]
 async fn a_client_key_is_taken_in_anthropics_header_and_goes_no_further() {
     let upstream = Upstream::plain().await;
-    let sha256 = Sha256::digest("a-key").into();
-    let (name, tenant) = ("app".into(), "t".into());
-    let key = ClientKey { name, sha256, tenant, profiles: None, config: None, virtual_keys: None };
+    let key =
+        ClientKey { name: "app".into(), sha256: Sha256::digest("a-key").into(), tenant: "t".into(), ..ClientKey::default() };
     let house = House::with(&upstream, |config| config.access.client_keys = vec![key]).await;
     is_error(&ask(&house, &asked("Hi")).await, 401, "authentication_error", "x-api-key");
     let answer = house.client().await.post(MESSAGES).header("x-api-key", "a-key").json(&asked("Hi")).send().await;

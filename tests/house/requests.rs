@@ -219,8 +219,8 @@ async fn a_header_that_is_out_of_bounds_is_named() {
         answer.is_error(400, "invalid_header", &[name, word]);
         assert_eq!(answer.json()["error"]["param"], name);
     }
-    let answer = house.ask_with(&[("x-portkey-config", "{}")], &chat("Hi")).await;
-    answer.is_error(400, "unsupported", &["x-portkey-config", "lockgate.yaml"]);
+    let answer = house.ask_with(&[("x-portkey-config", "{")], &chat("Hi")).await;
+    answer.is_error(400, "invalid_config", &["valid json"]);
     let answer = house.ask_with(&[("x-lockgate-threshold", "2")], &streamed("Hi")).await;
     answer.is_error(400, "invalid_header", &["x-lockgate-threshold"]);
     assert_eq!(upstream.calls(), 0);

@@ -20,6 +20,8 @@ pub(super) struct OpenAi {
     address: Address,
     /// Whether the host is another than the table's: what it refuses is then not known.
     custom: bool,
+    /// Fields that it knows by another name.
+    rename: Vec<(&'static str, &'static str)>,
     /// Fields of Anthropic's that it knows.
     keep: Vec<String>,
 }
@@ -30,22 +32,26 @@ const KEPT_ELSEWHERE: [&str; 2] = ["top_k", "thinking"];
 impl OpenAi {
     pub(super) fn new(entry: &'static Entry, address: Address, custom: bool) -> Self {
         let elsewhere = KEPT_ELSEWHERE.into_iter().filter(|_| custom).map(str::to_owned);
-        Self { entry, address, custom, keep: entry.keep.iter().cloned().chain(elsewhere).collect() }
+        let keep = entry.keep.iter().cloned().chain(elsewhere).collect();
+        let own_names = entry.own_names.iter().filter(|_| !custom);
+        let rename = entry.rename.iter().chain(own_names).map(|(from, to)| (from.as_str(), to.as_str())).collect();
+        Self { entry, address, custom, rename, keep }
     }
 
     /// Whether some of the body must change. Most bodies go on byte for byte.
     fn changes(&self, request: &Request) -> bool {
         let root = request.json().root();
-        let known = |key: &str| self.entry.rename.contains_key(key) || self.entry.drop.iter().any(|drop| drop == key);
+        let known =
+            |key: &str| self.rename.iter().any(|(from, _)| *from == key) || self.entry.drop.iter().any(|drop| drop == key);
         let gaps = root.members().any(|(key, _)| key.as_str().is_some_and(|key| known(&key)));
         gaps || (self.entry.system && has_developer(root)) || messages::has_more_than_chat(request.json(), &self.keep)
     }
 
     fn change(&self, body: &mut Map<String, Value>) {
         messages::strip(body, &self.keep);
-        for (from, to) in &self.entry.rename {
-            if let Some(value) = body.shift_remove(from) {
-                body.entry(to.as_str()).or_insert(value);
+        for (from, to) in &self.rename {
+            if let Some(value) = body.shift_remove(*from) {
+                body.entry(*to).or_insert(value);
             }
         }
         body.retain(|key, _| !self.entry.drop.contains(key));
@@ -83,7 +89,8 @@ impl Provider for OpenAi {
     }
 
     fn body(&self, request: &Request) -> Result<Bytes> {
-        if !self.changes(request) {
+        // The gaps are in chat; the other endpoints are older than what is missing.
+        if request.endpoint() != Endpoint::Chat || !self.changes(request) {
             return Ok(request.json().bytes().clone());
         }
         let mut body = object(request)?;

@@ -41,6 +41,8 @@ pub struct Entry {
     pub(super) headers: BTreeMap<String, String>,
     /// Fields that it knows by another name.
     pub(super) rename: BTreeMap<String, String>,
+    /// Fields that its own host alone knows by another name.
+    pub(super) own_names: BTreeMap<String, String>,
     /// Fields that it refuses.
     pub(super) drop: Vec<String>,
     /// Fields of Anthropic's that it knows as well.

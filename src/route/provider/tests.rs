@@ -132,3 +132,18 @@ fn anthropic_answers_fails_and_streams_on_the_chat_wire() {
     );
     assert!(events.push("data: nonsense\n\n".into()).is_err());
 }
+
+#[test]
+fn a_bound_has_the_name_that_openais_own_host_knows_and_stays_as_it_is_elsewhere() {
+    let sent = |endpoint, base: Option<&'static str>, body: Value| {
+        let request = Request::decode(endpoint, body.to_string().into()).unwrap();
+        let options = Options { base_url: base.map(Uri::from_static), ..told() };
+        let body = named("openai").unwrap().provider(&options).unwrap().body(&request).unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()
+    };
+    let chat = json!({ "model": "m", "messages": [], "max_tokens": 9 });
+    assert_eq!(sent(Endpoint::Chat, None, chat.clone()), json!({ "model": "m", "messages": [], "max_completion_tokens": 9 }));
+    assert_eq!(sent(Endpoint::Chat, Some("http://localhost:1/v1"), chat.clone()), chat);
+    let older = json!({ "model": "m", "prompt": "Hi", "max_tokens": 9 });
+    assert_eq!(sent(Endpoint::Completions, None, older.clone()), older);
+}

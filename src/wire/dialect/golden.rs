@@ -9,9 +9,13 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Events, messages};
+use super::{Events, messages, responses};
+use crate::wire::{assemble::Assembler, sse};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/dialect/golden");
+
+/// The files that are not written by these tests.
+const GIVEN: [&str; 3] = ["in.json", "in.sse", "answered.sse"];
 
 /// When every answer was made.
 const CREATED: u64 = 1_700_000_000;
@@ -71,6 +75,22 @@ fn of_chat(case: &Path, kind: &str) -> Found {
     }
 }
 
+fn of_responses(case: &Path, kind: &str) -> Found {
+    assert_eq!(kind, "request", "{}: a case of Responses is a request, with the answer that it gets", case.display());
+    let (chat, echo) = responses::request_to_chat(read(case)).unwrap();
+    let answer = fs::read_to_string(case.join("answered.sse")).unwrap();
+    let mut assembler = Assembler::default();
+    for data in sse::data_of(answer.as_bytes()).iter().filter(|data| *data != sse::DONE) {
+        assembler.push(serde_json::from_slice(data).unwrap());
+    }
+    let whole = responses::answer_from_chat(assembler.finish(), &echo).unwrap();
+    let events = told(responses::events_from_chat(echo), &answer);
+    // The last event says what the whole answer says.
+    let last: Value = serde_json::from_str(events.trim_end().rsplit("data: ").next().unwrap()).unwrap();
+    assert_eq!(last["response"], whole, "{}", case.display());
+    vec![("chat.json", pretty(&chat)), ("answer.json", pretty(&whole)), ("answer.sse", events)]
+}
+
 fn events(case: &Path) -> String {
     fs::read_to_string(case.join("in.sse")).unwrap()
 }
@@ -91,12 +111,10 @@ fn check(shape: &str, of: impl Fn(&Path, &str) -> Found) {
     assert!(!cases.is_empty());
     for (case, kind) in cases {
         let found = of(&case, &kind);
-        assert_eq!(
-            fs::read_dir(&case).unwrap().count().max(found.len() + 1),
-            found.len() + 1,
-            "{}: a file too many",
-            case.display()
-        );
+        let files = fs::read_dir(&case).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let stray: Vec<_> =
+            files.filter(|file| !GIVEN.contains(&&**file) && !found.iter().any(|(name, _)| name == file)).collect();
+        assert_eq!(stray, [""; 0], "{}", case.display());
         for (name, found) in found {
             let file = case.join(name);
             if update {
@@ -116,4 +134,9 @@ fn what_anthropics_clients_send_and_its_servers_answer() {
 #[test]
 fn what_chats_clients_send_and_its_servers_answer() {
     check("chat", of_chat);
+}
+
+#[test]
+fn what_clients_of_responses_send_and_are_told() {
+    check("responses", of_responses);
 }

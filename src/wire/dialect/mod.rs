@@ -17,6 +17,7 @@ use super::{
 use crate::error::{Error, Kind, Result};
 
 pub mod messages;
+pub mod responses;
 
 /// The shape in which a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Dialect {
     Chat,
     /// Anthropic's Messages.
     Messages,
+    /// OpenAI's Responses.
+    Responses,
 }
 
 /// A client that has asked, and how it wants to be answered.
@@ -34,6 +37,8 @@ pub enum Speaker {
     Chat,
     /// As Messages.
     Messages,
+    /// As Responses, which repeat what was asked for.
+    Responses(responses::Echo),
 }
 
 /// Where a Messages request has what the app says.
@@ -49,13 +54,17 @@ impl Dialect {
                 refuse_lookalikes(json.root(), &OF_MESSAGES, "")?;
                 Ok((messages::request_to_chat(value(&json)?)?.to_string().into(), Speaker::Messages))
             }
+            Self::Responses => {
+                let (chat, echo) = responses::request_to_chat(value(&request::json(body)?)?)?;
+                Ok((chat.to_string().into(), Speaker::Responses(echo)))
+            }
         }
     }
 
-    /// An error in the shape that its clients read. Where it is none that can be read, they are told the status alone.
+    /// An error in the shape that its clients read, which is chat's for all of OpenAI's. Where it cannot be read, they are told the status alone.
     pub fn error_body(self, status: u16, error: Bytes) -> Bytes {
         match self {
-            Self::Chat => error,
+            Self::Chat | Self::Responses => error,
             Self::Messages => {
                 let error = serde_json::from_slice(&error).unwrap_or_default();
                 messages::error_from_chat(status, error).to_string().into()
@@ -70,6 +79,7 @@ impl Speaker {
         match dialect {
             Dialect::Chat => Self::Chat,
             Dialect::Messages => Self::Messages,
+            Dialect::Responses => Self::Responses(responses::Echo::default()),
         }
     }
 
@@ -78,14 +88,17 @@ impl Speaker {
         match self {
             Self::Chat => Dialect::Chat,
             Self::Messages => Dialect::Messages,
+            Self::Responses(_) => Dialect::Responses,
         }
     }
 
     /// A whole answer in its words. What is no answer stays as it is.
     pub fn answer(&self, body: Bytes) -> Bytes {
+        let chat = || serde_json::from_slice(&body).ok();
         let told = match self {
             Self::Chat => None,
-            Self::Messages => serde_json::from_slice(&body).ok().and_then(messages::answer_from_chat),
+            Self::Messages => chat().and_then(messages::answer_from_chat),
+            Self::Responses(echo) => chat().and_then(|chat| responses::answer_from_chat(chat, echo)),
         };
         told.map_or(body, |told| told.to_string().into())
     }
@@ -95,6 +108,7 @@ impl Speaker {
         match self {
             Self::Chat => None,
             Self::Messages => Some(messages::events_from_chat()),
+            Self::Responses(echo) => Some(responses::events_from_chat(echo.clone())),
         }
     }
 }
