@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::Serialize;
+
 use crate::{clock, error::Kind, wire::response::Usage};
 
 /// Whose cache entries a request may see. A hash, so that it can be part of a key without being a secret.
@@ -150,6 +152,110 @@ pub struct RuleFailure {
     pub outcome: &'static str,
 }
 
+/// What the hooks of a config came to, in the words of the Portkey wire. Only the client reads it: no log line and no entry has it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct HookReport {
+    /// Of those that judge the request.
+    #[serde(rename = "before_request_hooks")]
+    pub before: Vec<HookResult>,
+    /// Of those that judge the answer.
+    #[serde(rename = "after_request_hooks")]
+    pub after: Vec<HookResult>,
+    /// Whether more comes when the answer is whole.
+    #[serde(skip)]
+    pub expected: bool,
+}
+
+impl HookReport {
+    /// Whether nobody waited for a hook.
+    pub fn is_empty(&self) -> bool {
+        self.before.is_empty() && self.after.is_empty()
+    }
+
+    /// Whether every hook was content.
+    pub fn passed(&self) -> bool {
+        self.before.iter().chain(&self.after).all(|hook| hook.verdict)
+    }
+}
+
+/// What one hook came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HookResult {
+    /// Whether each of its checks passed, or could not judge and may fail.
+    pub verdict: bool,
+    /// The hook's id.
+    pub id: String,
+    /// Whether it has changed what it judged.
+    pub transformed: bool,
+    /// What each check came to.
+    pub checks: Vec<HookCheck>,
+    /// What the config says of such a verdict, for whoever collects feedback; `null` if it says nothing.
+    pub feedback: serde_json::Value,
+    /// Milliseconds.
+    pub execution_time: u64,
+    /// Whether nobody waited for it; such a one is in no report.
+    #[serde(rename = "async")]
+    pub is_async: bool,
+    /// `guardrail` or `mutator`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// When it was done.
+    pub created_at: String,
+    /// Whether its verdict refuses.
+    pub deny: bool,
+}
+
+/// What one check came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HookCheck {
+    /// More about it, where it could judge.
+    pub data: Option<HookData>,
+    /// Whether it passed.
+    pub verdict: bool,
+    /// The check's id.
+    pub id: String,
+    /// Why it could not judge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<HookError>,
+    /// Milliseconds.
+    pub execution_time: u64,
+    /// Whether it has changed what it judged.
+    pub transformed: bool,
+    /// When it was done.
+    pub created_at: String,
+    /// Always `null`.
+    pub log: (),
+    /// Whether it fails where it cannot judge.
+    pub fail_on_error: bool,
+}
+
+/// What a check tells of its verdict.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HookData {
+    /// For people, without a word of the text.
+    pub explanation: String,
+    /// The beginning of what the client itself sent; never of an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_excerpt: Option<String>,
+}
+
+/// Nobody's words are in a debugger's line.
+impl fmt::Debug for HookData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HookData").field("explanation", &self.explanation).finish_non_exhaustive()
+    }
+}
+
+/// Why a check could not judge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HookError {
+    /// `TimeoutError` or `Error`.
+    pub name: &'static str,
+    /// For people, without a word of the text.
+    pub message: String,
+}
+
 /// Where a request went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RouteNote {
@@ -236,6 +342,8 @@ pub struct Exchange {
     pub clamped: Option<f32>,
     /// Whether it is spoken with as hosted Portkey speaks with its clients: it came with a config.
     pub portkey: bool,
+    /// What the config's hooks came to.
+    pub hooks: HookReport,
     /// Where the time went.
     pub timings: Timings,
 }
@@ -266,6 +374,7 @@ impl Exchange {
             standing: Vec::new(),
             clamped: None,
             portkey: false,
+            hooks: HookReport::default(),
             timings: Timings::default(),
         }
     }
@@ -273,15 +382,20 @@ impl Exchange {
     /// The same request for the part of its way that it may share with others: what the rules did to it is its own.
     #[must_use]
     pub fn shared(&self) -> Self {
-        Self { rules: Vec::new(), failures: Vec::new(), ..self.clone() }
+        Self { rules: Vec::new(), failures: Vec::new(), hooks: HookReport::default(), ..self.clone() }
     }
 
     /// Takes over what was noted on the shared part. Its time is counted once, with the request that was carried out.
     pub fn land(&mut self, shared: Self, follower: bool) {
-        let Self { cache, bypass, judged, age, entry, cost, usd, estimated, rules, failures, route, timings, .. } = shared;
+        let Self { cache, bypass, judged, age, entry, cost, usd, estimated, rules, failures, route, timings, hooks, .. } = shared;
         (self.cache, self.bypass, self.judged, self.age) = (cache, bypass, judged, age);
         (self.entry, self.cost, self.follower, self.route) = (entry, cost, follower, route);
         (self.usd, self.estimated) = (usd, estimated);
+        self.hooks.after = hooks.after;
+        if !hooks.before.is_empty() {
+            // Another target has had hooks of its own.
+            self.hooks.before = hooks.before;
+        }
         self.note_rules(rules);
         self.note_failures(failures);
         if !follower {

@@ -9,7 +9,7 @@ use crate::{
     cache::{Cache, Exact, flight::Flights},
     error::{Error, Result},
     exchange::Exchange,
-    guard::{Callouts, Clearing, Rules, Screening},
+    guard::{Callouts, Rules, Screening},
     ledger::{self, Branches, Record, Savings},
     route::{Router, prompts::Prompts},
 };
@@ -17,6 +17,7 @@ use crate::{
 mod call;
 mod cost;
 mod flight;
+mod hooks;
 mod journey;
 mod stream;
 mod tape;
@@ -79,31 +80,29 @@ impl Pipeline {
     }
 
     async fn stages(self: &Arc<Self>, call: Call, exchange: &mut Exchange, record: &mut Option<Record>) -> Result<Reply> {
-        let gates = self.rules.gates_for(call.caller.profiles.as_deref(), &call.profiles)?;
         let (way, bill) = (self.plan(&call, exchange)?, self.count(&call, exchange)?);
+        let mut hooks = self.hooks(&way, &call.passage.headers)?;
+        let gates = self.rules.gates_with(call.caller.profiles.as_deref(), &call.profiles, &hooks.first())?;
         // 1: nothing is looked up, embedded or sent before it is screened.
         let (screening, headers) = (gates.input.screen_aside(call.request, exchange).await?, &call.passage.headers);
         let screening = self.rules.meaning().screen(&gates.input, screening, exchange).await;
-        let screened = match self.callouts.screen(&gates.input, screening, headers, exchange).await? {
+        let screening = self.callouts.screen(&gates.input, screening, headers, exchange).await?;
+        let screened = match hooks.screen(&self.callouts, &gates.input, screening, headers, exchange).await? {
             Screening::Passed(screened) => screened,
             Screening::Blocked(block) => return Ok(Reply::Blocked(block)),
         };
         // 2: a hit still has to pass the output gate.
-        let plan = self.cache.plan(&wish(call.wish, &way));
-        let scope = match self.cache.lookup_exact(&screened, &plan, way.identity(), exchange) {
+        let plan = self.cache.plan(&hooks.wish(wish(call.wish, &way)));
+        let scope = match self.cache.lookup_exact(&screened, &plan, &hooks.identity(&way), exchange) {
             Exact::Hit(stored) => {
-                return Ok(match self.callouts.clear_stored(&gates.output, stored, &screened, headers, exchange).await? {
-                    Clearing::Passed(cleared, _) => {
-                        Reply::restored(Head::json(), gates.output.restore(&cleared, screened.bindings(), exchange))
-                    }
-                    Clearing::Blocked(block) => Reply::Blocked(block),
-                });
+                let clearing = self.callouts.clear_stored(&gates.output, stored, &screened, headers, exchange).await?;
+                return Ok(Reply::hit(clearing, &gates.output, &screened, exchange));
             }
             Exact::Miss(scope) => Some(scope),
             Exact::Bypass => None,
         };
         // The rest is done once for all who ask for the same at the same time.
-        self.share(Asked { gates, screened, passage: call.passage, plan, scope, way, bill }, exchange, record).await
+        self.share(Asked { gates, screened, passage: call.passage, plan, scope, way, hooks, bill }, exchange, record).await
     }
 
     /// What one flight comes to.

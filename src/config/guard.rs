@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::guard::{self, profiles::ALL, rules::Known};
+use crate::guard::{
+    self,
+    profiles::{self, ALL},
+    rules::Known,
+};
 
 use super::{
     resolver::Resolver,
@@ -45,7 +49,8 @@ impl Resolver<'_> {
             }
             self.known_names(&format!("{at}/rules"), &profile.rules, &rules, "names neither a rule nor a group of rules");
         }
-        let profiles = guardrails.profiles.keys().chain(&groups).cloned().collect();
+        let shipped = profiles::shipped().map(str::to_owned);
+        let profiles = guardrails.profiles.keys().chain(&groups).cloned().chain(shipped).collect();
         self.known_names("/guardrails/default", &guardrails.default, &profiles, "names no profile");
         for (n, key) in written.access.client_keys.iter().enumerate() {
             let at = format!("/access/client_keys/{n}/guardrails");

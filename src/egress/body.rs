@@ -11,11 +11,11 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use tokio::sync::mpsc;
 
-use super::refusal;
+use super::{events::Events, refusal};
 use crate::{
     error::{Error, Result},
-    pipeline::{Arriving, Stream},
-    wire::{Speaker, dialect::Events, replay::Replay, sse},
+    pipeline::Arriving,
+    wire::{Speaker, dialect, replay::Replay, sse},
 };
 
 /// A response body.
@@ -26,7 +26,7 @@ pub struct Body(Form);
 enum Form {
     Whole(Option<Bytes>),
     Told(Box<Replay>),
-    Events(Box<Stream>),
+    Events(Box<Events>),
     Arriving(Box<Arriving>),
     Made(mpsc::Receiver<Bytes>),
     Spoken(Box<Spoken>),
@@ -36,7 +36,7 @@ enum Form {
 #[derive(Debug)]
 struct Spoken {
     told: Body,
-    words: Box<dyn Events>,
+    words: Box<dyn dialect::Events>,
     over: bool,
 }
 
@@ -52,8 +52,8 @@ impl Body {
     }
 
     /// Events as they come. A failure in the middle is told as a last event, in the shape of an error.
-    pub(super) fn events(stream: Box<Stream>) -> Self {
-        Self(Form::Events(stream))
+    pub(super) fn events(events: Events) -> Self {
+        Self(Form::Events(Box::new(events)))
     }
 
     /// Pieces as somebody makes them, until the other end is dropped.
@@ -108,8 +108,8 @@ impl HttpBody for Body {
             Form::Arriving(body) => Pin::new(body).poll_frame(cx),
             Form::Made(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
             Form::Spoken(spoken) => spoken.poll(cx),
-            Form::Events(stream) => {
-                let polled = Pin::new(stream).poll_frame(cx);
+            Form::Events(events) => {
+                let polled = events.poll(cx);
                 if let Poll::Ready(Some(Err(error))) = &polled {
                     let last = sse::event(refusal::shape(error).to_string().as_bytes());
                     self.0 = Form::Whole(None);

@@ -1,13 +1,17 @@
 //! Answer or refusal → HTTP: headers, events, bodies.
 
 mod body;
+mod events;
 mod extensions;
 mod headers;
+mod hooks;
 mod refusal;
 
 pub use body::Body;
 pub use headers::UNGUARDED;
 pub use refusal::{error, shape};
+
+use events::Events;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
@@ -15,6 +19,7 @@ use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use crate::{
     error::{Error, Result},
     exchange::Exchange,
+    guard::Gate,
     pipeline::{Arriving, Head, Reply},
     wire::{Dialect, Endpoint, Request, Speaker, replay},
 };
@@ -52,15 +57,19 @@ pub fn respond(reply: Result<Reply>, form: &Form, exchange: &Exchange) -> Respon
             let body = restored.body();
             let extended = form.extended && !form.stream && head.status.is_success();
             let body = if extended { extensions::with(body, exchange) } else { body.clone() };
-            whole(head, body, form)
+            whole(head, body, form, exchange)
         }
-        Ok(Reply::Stream(head, stream)) => with_head(head, Body::events(stream)),
+        Ok(Reply::Stream(head, stream)) => {
+            let events = if form.extended { Events::with_hooks(stream, exchange) } else { Events::of(stream) };
+            with_head(head, Body::events(events))
+        }
         Ok(Reply::Blocked(block)) => match refusal::answer(&block, form) {
-            Some(answer) => whole(Head::json(), answer, form),
-            None => refusal::blocked(&block),
+            Some(answer) => whole(Head::json(), answer, form, exchange),
+            None => refusal::blocked(&block, exchange),
         },
         Err(error) => refusal::error(&error),
     };
+    hooks::mark(&mut response, exchange);
     response = spoken(response, &form.speaker);
     headers::add(response.headers_mut(), exchange);
     response
@@ -92,11 +101,18 @@ pub fn respond_unread(reply: Result<(Head, Arriving)>, exchange: &Exchange) -> R
 }
 
 /// A whole answer is told as events where the client wants events; what cannot be told is sent as it is.
-fn whole(mut head: Head, body: Bytes, form: &Form) -> Response<Body> {
-    let told = (form.stream && head.status.is_success())
-        .then(|| replay::events(serde_json::from_slice(&body).ok()?, form.include_usage))
-        .flatten();
-    let Some(events) = told else { return with_head(head, Body::whole(body)) };
+fn whole(mut head: Head, body: Bytes, form: &Form, exchange: &Exchange) -> Response<Body> {
+    let succeeded = head.status.is_success();
+    let told =
+        (form.stream && succeeded).then(|| replay::events(serde_json::from_slice(&body).ok()?, form.include_usage)).flatten();
+    let Some(mut events) = told else {
+        let told = succeeded && !exchange.hooks.is_empty();
+        return with_head(head, Body::whole(if told { hooks::with_results(body, &exchange.hooks) } else { body }));
+    };
+    if form.extended {
+        let [before, after] = [Gate::Input, Gate::Output].map(|gate| hooks::chunk(gate, &exchange.hooks));
+        events.frame(before, after);
+    }
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     with_head(head, Body::told(events))
 }

@@ -5,10 +5,11 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Body, Form, json as json_response};
+use super::{Body, Form, hooks, json as json_response};
 use crate::{
     clock,
     error::{Error, Kind, Origin},
+    exchange::Exchange,
     guard::{Block, Gate, Refusal},
     wire::Endpoint,
 };
@@ -53,14 +54,17 @@ pub fn error(error: &Error) -> Response<Body> {
 }
 
 /// A block as a response. It names the rule and never the text.
-pub(super) fn blocked(block: &Block) -> Response<Body> {
+pub(super) fn blocked(block: &Block, exchange: &Exchange) -> Response<Body> {
+    if block.refusal == Refusal::Hooks {
+        return json_response(hooks::denied(), &hooks::denial(exchange));
+    }
     let what = match block.gate {
         Gate::Input => "The request",
         Gate::Output => "The answer",
     };
     let failure = block.failure.map(|failure| format!(" It could not judge: it {}.", failure.told())).unwrap_or_default();
     let summary = block.summary.trim_end_matches('.');
-    let body = json!({ "error": {
+    let mut body = json!({ "error": {
         "message": format!("{what} was blocked by the guardrail rule `{}`: {summary}.{failure}", block.rule),
         "type": "guardrail_blocked",
         "param": null,
@@ -68,9 +72,14 @@ pub(super) fn blocked(block: &Block) -> Response<Body> {
     }});
     let status = match block.refusal {
         Refusal::Error(status) => status,
-        Refusal::Answer(_) => StatusCode::BAD_REQUEST,
+        Refusal::Answer(_) | Refusal::Hooks => StatusCode::BAD_REQUEST,
     };
-    json_response(status, &body)
+    if !exchange.portkey {
+        return json_response(status, &body);
+    }
+    body[hooks::MEMBER] = hooks::with_rule(block, exchange);
+    // Portkey's clients know a refusal by its status; another status is what the rule's author wants to be told.
+    json_response(if status == StatusCode::BAD_REQUEST { hooks::denied() } else { status }, &body)
 }
 
 /// A block as what looks like an answer, if the rule wants that and the endpoint answers with words.

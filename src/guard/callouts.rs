@@ -1,36 +1,61 @@
 //! Rules that call out, at both gates: asked after the others have let something pass, all at once, and each held to its own time.
 
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::HeaderMap;
-use tokio::time::timeout;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use super::{
-    checks::{Answer, Question},
+    checks::{Answer, Question, RemoteCheck},
     input::{InputGate, Screening},
     output::{Clearing, OutputGate},
     proof::{Screened, Stored},
     redact::decide_whole,
-    rules::{Finding, Remote, RuleSet},
+    rules::{Finding, RuleSet},
     verdict::{Action, Block, Failure, Gate},
 };
 use crate::{
+    clock,
     error::{Error, Kind, Result},
     exchange::{Exchange, RuleFailure, RuleNote},
     outbound::Client,
     wire::{Endpoint, Request, response::Response},
 };
 
+/// So many requests and answers may be under way beside those that somebody waits for.
+const MAX_BESIDE: usize = 256;
+
 /// Asks whoever rules name.
 #[derive(Debug, Clone)]
 pub struct Callouts {
     client: Client,
+    /// For what nobody waits for.
+    beside: Arc<Semaphore>,
 }
 
 /// What is asked about, as it is by now.
-struct Subject {
-    request: Request,
-    response: Option<Response>,
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    pub(super) request: Request,
+    pub(super) response: Option<Response>,
+}
+
+/// What one of those who were asked came to.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Whether the rule matches.
+    pub(super) matches: bool,
+    /// Whether it has changed what it was asked about.
+    pub(super) changed: bool,
+    /// Why it has said nothing, or nothing that makes sense.
+    pub(super) error: Option<Error>,
+    /// How long it took.
+    pub(super) took: Duration,
 }
 
 /// What all who were asked come to.
@@ -44,7 +69,12 @@ struct Consulted {
 impl Callouts {
     /// Asks through this client, which knows what addresses may be called.
     pub fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, beside: Arc::new(Semaphore::new(MAX_BESIDE)) }
+    }
+
+    /// A place among those whom nobody waits for; `None` if too many are under way.
+    pub(super) fn room_beside(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.beside).try_acquire_owned().ok()
     }
 
     /// Has a request that the other rules let pass judged by those that call out.
@@ -109,37 +139,18 @@ impl Callouts {
         if known { Ok(clearing) } else { self.clear(gate, clearing, asked, headers, exchange).await }
     }
 
-    /// Asks all at once. Of several who change the body the first one's change holds, and the others are asked again about what it
-    /// has made, so that no change is lost.
+    /// Has all rules of a set judge that call out.
     async fn consult(&self, set: &RuleSet, mut subject: Subject, headers: &HeaderMap, exchange: &Exchange) -> Consulted {
         let (mut findings, mut notes) = (Vec::new(), Vec::new());
-        let mut waiting: Vec<Remote<'_>> = set.remotes().collect();
-        while !waiting.is_empty() {
-            let question = subject.question(headers, exchange);
-            let answers = join_all(waiting.iter().map(|remote| self.ask(set, remote, &question))).await;
-            let (mut again, mut change) = (Vec::new(), None);
-            for (remote, answer) in waiting.into_iter().zip(answers) {
-                let Ok(answer) = answer else {
-                    findings.push(away(remote.rule));
-                    continue;
-                };
-                if answer.changed.is_some() && change.is_some() {
-                    again.push(remote);
-                    continue;
-                }
-                findings.extend(answer.matches.then_some(Finding { rule: remote.rule, place: None, failure: None }));
-                change = change.or(answer.changed.map(|body| (remote.rule, body)));
+        let (rules, checks): (Vec<_>, Vec<_>) = set.remotes().unzip();
+        let said = self.ask_all(&checks, &mut subject, headers, &exchange.metadata).await;
+        for (rule, said) in rules.into_iter().zip(said) {
+            findings.extend(said.matches.then_some(Finding { rule, place: None, failure: None }));
+            notes.extend(said.changed.then(|| set.note(rule, Action::Replace)));
+            if let Some(error) = said.error {
+                unanswered(set.rules()[rule].id(), &error);
+                findings.push(Finding { rule, place: None, failure: Some(Failure::Away) });
             }
-            if let Some((rule, body)) = change {
-                match subject.changed_to(body) {
-                    Ok(()) => notes.push(set.note(rule, Action::Replace)),
-                    Err(error) => {
-                        unanswered(set, rule, &error);
-                        findings.push(away(rule));
-                    }
-                }
-            }
-            waiting = again;
         }
         let gate = if subject.response.is_some() { Gate::Output } else { Gate::Input };
         let outcome = decide_whole(gate, set, &findings, exchange.tenant);
@@ -147,22 +158,54 @@ impl Callouts {
         Consulted { subject, notes, failures: outcome.failures, block: outcome.block }
     }
 
-    async fn ask(&self, set: &RuleSet, remote: &Remote<'_>, question: &Question<'_>) -> Result<Answer> {
-        let limit = remote.check.timeout();
-        let answered = timeout(limit, remote.check.ask(&self.client, question)).await.unwrap_or_else(|_elapsed| {
+    /// Asks all at once. Of several who change the body the first one's change holds, and the others are asked again about what it
+    /// has made, so that no change is lost.
+    pub(super) async fn ask_all(
+        &self,
+        checks: &[&dyn RemoteCheck],
+        subject: &mut Subject,
+        headers: &HeaderMap,
+        metadata: &BTreeMap<String, String>,
+    ) -> Vec<Said> {
+        let mut all: Vec<Said> = checks.iter().map(|_| Said::default()).collect();
+        let mut waiting: Vec<usize> = (0..checks.len()).collect();
+        while !waiting.is_empty() {
+            let question = Question { request: &subject.request, response: subject.response.as_ref(), metadata, headers };
+            let answers = join_all(waiting.iter().map(|&n| self.ask(checks[n], &question))).await;
+            let (mut again, mut change) = (Vec::new(), None);
+            for (n, (answer, took)) in waiting.into_iter().zip(answers) {
+                all[n].took += took;
+                match answer {
+                    Err(error) => all[n].error = Some(error),
+                    Ok(answer) if answer.changed.is_some() && change.is_some() => again.push(n),
+                    Ok(answer) => {
+                        all[n].matches = answer.matches;
+                        change = change.or(answer.changed.map(|body| (n, body)));
+                    }
+                }
+            }
+            if let Some((n, body)) = change {
+                let changed = subject.changed_to(body);
+                all[n].changed = changed.is_ok();
+                all[n].error = changed.err();
+            }
+            waiting = again;
+        }
+        all
+    }
+
+    async fn ask(&self, check: &dyn RemoteCheck, question: &Question<'_>) -> (Result<Answer>, Duration) {
+        let (limit, started) = (check.timeout(), clock::now());
+        let answered = timeout(limit, check.ask(&self.client, question)).await.unwrap_or_else(|_elapsed| {
             Err(Error::new(Kind::UpstreamTimeout, format!("There was no answer within {} s.", limit.as_secs_f64())))
         });
-        answered.inspect_err(|error| unanswered(set, remote.rule, error))
+        (answered, clock::now().saturating_duration_since(started))
     }
 }
 
 impl Subject {
-    fn question<'q>(&'q self, headers: &'q HeaderMap, exchange: &'q Exchange) -> Question<'q> {
-        Question { request: &self.request, response: self.response.as_ref(), metadata: &exchange.metadata, headers }
-    }
-
     /// Takes another body: of the answer, if there is one.
-    fn changed_to(&mut self, body: Bytes) -> Result<()> {
+    pub(super) fn changed_to(&mut self, body: Bytes) -> Result<()> {
         match &mut self.response {
             Some(response) => *response = Response::decode(response.endpoint(), body)?,
             None => self.request = self.request.with_body(body)?,
@@ -171,12 +214,7 @@ impl Subject {
     }
 }
 
-/// It could not judge, and its rule says what follows.
-fn away(rule: usize) -> Finding {
-    Finding { rule, place: None, failure: Some(Failure::Away) }
-}
-
 /// Nobody's words are in such an error: it says who was called and what went wrong.
-fn unanswered(set: &RuleSet, rule: usize, error: &Error) {
-    tracing::warn!(rule = set.rules()[rule].id(), cause = %error, "A rule could not call out.");
+pub(super) fn unanswered(rule: &str, error: &Error) {
+    tracing::warn!(rule, cause = %error, "A rule could not call out.");
 }

@@ -10,11 +10,12 @@ use arc_swap::ArcSwap;
 use moka::sync::Cache;
 
 use super::{
-    InputGate, Meaning, OutputGate, Settings,
-    profiles::{ALL, Profiles},
+    HookLists, Hooks, InputGate, Meaning, OutputGate, Settings, hooks,
+    profiles::Profiles,
     reload::{Reread, Status},
     replace::HashKey,
-    rules::Pack,
+    rules::{Pack, RuleSet},
+    verdict::Gate,
 };
 use crate::error::{Error, Kind, Result};
 
@@ -48,8 +49,10 @@ pub(super) struct State {
     profiles: Profiles,
     /// For requests that name no profile.
     standard: Gates,
-    /// For others, by the names of their profiles.
-    chosen: Cache<Vec<String>, Gates>,
+    /// For others, by what names rules at each gate.
+    chosen: Cache<[Vec<String>; 2], Gates>,
+    /// Of configs, by what they say.
+    hooks: Cache<[u8; 16], Hooks>,
 }
 
 /// Both gates, of one state of the rules: a request that begins with one keeps it to its end.
@@ -64,12 +67,15 @@ pub struct Gates {
 impl Gates {
     /// The gates of a pack: every rule that stands, for whoever needs neither profiles nor a key.
     pub fn of(pack: &Pack) -> Self {
-        let profiles = Profiles::default();
-        Self::chosen(pack, &profiles, &profiles.chosen(None, &BTreeSet::new()), HashKey::new(&[0; 32]))
+        let (profiles, asked) = (Profiles::default(), BTreeSet::new());
+        let names = profiles.chosen(None, &asked);
+        Self::chosen(pack, &profiles, [&names, &names], HashKey::new(&[0; 32]))
     }
 
-    fn chosen(pack: &Pack, profiles: &Profiles, names: &BTreeSet<&str>, key: HashKey) -> Self {
-        let [input, output] = [&pack.input, &pack.output].map(|set| Arc::new(set.select(|rule| profiles.mode_of(names, rule))));
+    /// The gates with the rules of these names, for each gate its own.
+    fn chosen(pack: &Pack, profiles: &Profiles, [input, output]: [&BTreeSet<&str>; 2], key: HashKey) -> Self {
+        let select = |set: &RuleSet, names| Arc::new(set.select(|rule| profiles.mode_of(names, rule)));
+        let (input, output) = (select(&pack.input, input), select(&pack.output, output));
         Self { input: InputGate::new(input, key, profiles.any_mandatory()), output: OutputGate::new(output, key) }
     }
 }
@@ -87,8 +93,13 @@ impl Rules {
 
     /// Both gates as they are now, for a request with the profiles of its client key and those that it asks for.
     pub fn gates_for(&self, key: Option<&BTreeSet<String>>, asked: &BTreeSet<String>) -> Result<Gates> {
+        self.gates_with(key, asked, &Hooks::default())
+    }
+
+    /// The same with the rules that the hooks of a config name and do not soften: what looks at meanings or judges a stream as it comes does so only at a gate.
+    pub fn gates_with(&self, key: Option<&BTreeSet<String>>, asked: &BTreeSet<String>, hooks: &Hooks) -> Result<Gates> {
         let state = self.now.load();
-        if key.is_none() && asked.is_empty() {
+        if key.is_none() && asked.is_empty() && !hooks.names_rules() {
             return Ok(state.standard.clone());
         }
         if let Some(name) = asked.iter().find(|name| !state.knows(name)) {
@@ -96,16 +107,36 @@ impl Rules {
                 format!("The header `{HEADER}` names `{name}`, which is no profile here. Leave it out, or ask the operator.");
             return Err(Error::new(Kind::InvalidHeader, message).param(HEADER));
         }
-        let names = state.profiles.chosen(key, asked);
-        let together = names.iter().map(|&name| name.to_owned()).collect();
-        Ok(state.chosen.get_with(together, || Gates::chosen(&state.pack, &state.profiles, &names, self.key)))
+        let names = [Gate::Input, Gate::Output].map(|gate| {
+            let names = state.profiles.chosen(key, asked);
+            names.into_iter().chain(hooks.names(gate)).collect::<BTreeSet<_>>()
+        });
+        let together = names.each_ref().map(|names| names.iter().map(|&name| name.to_owned()).collect());
+        let [input, output] = &names;
+        Ok(state.chosen.get_with(together, || Gates::chosen(&state.pack, &state.profiles, [input, output], self.key)))
+    }
+
+    /// The hooks of a config, with the rules as they are now. The problem names its place in the config.
+    pub fn hooks(&self, lists: &HookLists) -> std::result::Result<Hooks, hooks::Problem> {
+        if lists.is_empty() {
+            return Ok(Hooks::default());
+        }
+        let (state, digest) = (self.now.load(), lists.digest());
+        if let Some(known) = state.hooks.get(&digest) {
+            return Ok(known);
+        }
+        let compiled = Hooks::compile(lists, &state.pack, &state.profiles)?;
+        state.hooks.insert(digest, compiled.clone());
+        Ok(compiled)
     }
 }
 
 impl State {
     pub(super) fn new(pack: Pack, profiles: Profiles, key: HashKey) -> Self {
-        let standard = Gates::chosen(&pack, &profiles, &profiles.chosen(None, &BTreeSet::new()), key);
-        Self { pack, profiles, standard, chosen: Cache::new(REMEMBERED) }
+        let asked = BTreeSet::new();
+        let names = profiles.chosen(None, &asked);
+        let standard = Gates::chosen(&pack, &profiles, [&names, &names], key);
+        Self { pack, profiles, standard, chosen: Cache::new(REMEMBERED), hooks: Cache::new(REMEMBERED) }
     }
 
     /// Whether these would be the same rules for everybody.
@@ -114,14 +145,18 @@ impl State {
     }
 
     fn knows(&self, name: &str) -> bool {
-        name == ALL || self.profiles.named.contains_key(name) || self.pack.groups().any(|group| group == name)
+        self.profiles.has(name) || self.pack.groups().any(|group| group == name)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::{Mode, Settings, profiles::Profile, rules::load};
+    use crate::guard::{
+        Mode, Settings,
+        profiles::{ALL, Profile},
+        rules::load,
+    };
 
     fn begun(pack: Pack, profiles: Profiles) -> Rules {
         let settings = Settings { builtin: true, directory: None, overrides: Default::default() };
@@ -197,6 +232,18 @@ mod tests {
         assert!(["mine", "all", "secrets"].iter().all(|name| rules.gates_for(None, &names(&[name])).is_ok()));
         let error = rules.gates_for(None, &names(&["jwt"])).unwrap_err();
         assert_eq!((error.kind(), error.field()), (Kind::InvalidHeader, Some(HEADER)));
+    }
+
+    #[test]
+    fn what_a_config_names_stands_at_the_gate_that_it_names() {
+        let rules = rules(&[], &["us"]);
+        let config = serde_json::json!({"input_guardrails": ["topic-restriction"], "output_guardrails": ["harmful-answer"]});
+        let hooks = rules.hooks(&HookLists::of(config.as_object().unwrap())).unwrap();
+        let gates = rules.gates_with(None, &names(&[]), &hooks).unwrap();
+        let ids = |set: &RuleSet| set.rules().iter().map(|rule| rule.id().to_owned()).collect::<Vec<_>>();
+        assert_eq!(ids(gates.input.rules()), ["illicit-drugs", "medical-dosage", "weapon-making"]);
+        assert_eq!(ids(gates.output.rules()), ["harmful-answer"]);
+        assert_eq!(ids(rules.gates().output.rules()), [""; 0]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     checks::Facts,
     meaning,
+    placeholder::Bindings,
     proof::Screened,
     redact::decide,
     replace::{HashKey, StandIns},
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    exchange::Exchange,
+    exchange::{Exchange, Tenant},
     wire::Request,
 };
 
@@ -48,6 +49,11 @@ impl InputGate {
         &self.rules
     }
 
+    /// What makes the stand-ins for a tenant's values, beside those that there are.
+    pub(super) fn stand_ins(&self, tenant: Tenant, bindings: Bindings) -> StandIns {
+        StandIns::resumed(Gate::Input, self.key, tenant, bindings)
+    }
+
     /// Judges the vector of the last message, where the cache has computed one, by the rules that did not demand one before.
     pub fn judge(&self, text: &str, vector: &[f32], exchange: &mut Exchange) -> Option<Block> {
         meaning::judge(self.rules(), text, vector, exchange)
@@ -61,10 +67,16 @@ impl InputGate {
         }
         let (request, notes) = set.amended(request)?;
         exchange.note_rules(notes);
+        self.screen_with(Bindings::default(), request, exchange)
+    }
+
+    /// Judges a request once more that somebody has changed since it passed here. What stood in place of the caller's values goes on doing so.
+    pub(super) fn screen_with(&self, bindings: Bindings, request: Request, exchange: &mut Exchange) -> Result<Screening> {
+        let set = self.rules();
         let texts = request.texts();
         let mut findings = set.scan(&texts);
         findings.extend(set.scan_facts(&Facts { request: &request, metadata: &exchange.metadata }));
-        let mut stand_ins = StandIns::new(Gate::Input, self.key, exchange.tenant);
+        let mut stand_ins = self.stand_ins(exchange.tenant, bindings);
         let outcome = decide(Gate::Input, set, &texts, &findings, &mut stand_ins);
         outcome.note(exchange);
         if let Some(block) = outcome.block {
@@ -110,7 +122,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        exchange::Tenant,
         guard::{Gates, Override, Settings, rules::load},
         wire::Endpoint,
     };

@@ -9,6 +9,7 @@ pub mod authoring;
 mod callouts;
 pub mod checks;
 mod gates;
+pub mod hooks;
 mod input;
 mod meaning;
 mod output;
@@ -25,6 +26,7 @@ pub mod verdict;
 
 pub use callouts::Callouts;
 pub use gates::{Gates, Rules};
+pub use hooks::{Errand, HookLists, Hooks};
 pub use input::{InputGate, Screening};
 pub use meaning::Meaning;
 pub use output::{Clearing, OutputGate};

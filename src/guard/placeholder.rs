@@ -97,6 +97,11 @@ impl Bindings {
         placeholders(text).any(|span| self.bound(&text[span]).is_none())
     }
 
+    /// Whether this placeholder was made here.
+    pub(super) fn has(&self, placeholder: &str) -> bool {
+        self.bound(placeholder).is_some()
+    }
+
     fn bound(&self, placeholder: &str) -> Option<&Bound> {
         let (label, number) = placeholder.strip_prefix("{{")?.strip_suffix("}}")?.rsplit_once('_')?;
         // `{{NAME_01}}` is not what was bound as `{{NAME_1}}`.

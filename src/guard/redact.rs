@@ -67,7 +67,7 @@ pub(super) fn decide(gate: Gate, set: &RuleSet, texts: &[Text<'_>], findings: &[
     }
     done.iter().map(|(rule, _)| *rule).collect::<BTreeSet<_>>().into_iter().for_each(|rule| set.rules()[rule].hit());
     if gate == Gate::Input && set.restores() {
-        claim_literals(texts, &mut claims);
+        claim_literals(texts, stand_ins, &mut claims);
     }
     refusing.extend(failed.iter().filter(|(rule, _)| set.refuses_unjudged(*rule)).map(|&(rule, failure)| (rule, Some(failure))));
     let strictest =
@@ -94,17 +94,18 @@ fn explain(rule: &Rule, text: Option<&str>) {
 
 /// A place that a rule wants written over.
 #[derive(Debug, Clone)]
-struct Claim<'r> {
-    span: Range<usize>,
+pub(super) struct Claim<'r> {
+    pub(super) span: Range<usize>,
     /// The rule's place among those of the gate; `None` is what only looks like a placeholder.
-    rule: Option<usize>,
-    replacement: &'r Replacement,
+    pub(super) rule: Option<usize>,
+    pub(super) replacement: &'r Replacement,
 }
 
 /// The model must not take for a placeholder of ours what the client wrote, whoever wrote it: it would come back as somebody's value.
-fn claim_literals(texts: &[Text<'_>], claims: &mut BTreeMap<usize, Vec<Claim<'_>>>) {
+pub(super) fn claim_literals(texts: &[Text<'_>], stand_ins: &StandIns, claims: &mut BTreeMap<usize, Vec<Claim<'_>>>) {
     for (n, text) in texts.iter().enumerate() {
-        let literals = placeholders(&text.text).map(|span| Claim { span, rule: None, replacement: &LITERAL });
+        let foreign = placeholders(&text.text).filter(|span| !stand_ins.knows(&text.text[span.clone()]));
+        let literals = foreign.map(|span| Claim { span, rule: None, replacement: &LITERAL });
         let literals: Vec<_> = literals.collect();
         if !literals.is_empty() {
             claims.entry(n).or_default().extend(literals);
@@ -113,14 +114,34 @@ fn claim_literals(texts: &[Text<'_>], claims: &mut BTreeMap<usize, Vec<Claim<'_>
 }
 
 /// The text with every claim written over, as a JSON string; `None` if that changes nothing.
-fn edit(text: &Text<'_>, claims: Vec<Claim<'_>>, stand_ins: &mut StandIns) -> Option<(Range<usize>, Cow<'static, str>)> {
-    let covers = merged(claims);
+pub(super) fn edit(
+    text: &Text<'_>,
+    claims: Vec<Claim<'_>>,
+    stand_ins: &mut StandIns,
+) -> Option<(Range<usize>, Cow<'static, str>)> {
+    let covers = merged(around_placeholders(&text.text, claims, stand_ins));
     let json = (text.part == Part::ToolArguments).then(|| arguments::read(&text.text)).flatten();
     let replaced = match json {
         Some(json) => arguments::rewrite(&json, &covers, stand_ins),
         None => rewrite(&text.text, &covers, stand_ins),
     };
     (replaced != text.text).then(|| (text.span.clone(), serde_json::Value::String(replaced).to_string().into()))
+}
+
+/// A placeholder of ours is taken whole or not at all: half of one would be nobody's.
+fn around_placeholders<'r>(text: &str, mut claims: Vec<Claim<'r>>, stand_ins: &StandIns) -> Vec<Claim<'r>> {
+    for kept in placeholders(text).filter(|span| stand_ins.knows(&text[span.clone()])) {
+        let cut = |claim: Claim<'r>| {
+            let Range { start, end } = claim.span;
+            if end <= kept.start || kept.end <= start || (start <= kept.start && kept.end <= end) {
+                return [Some(claim), None];
+            }
+            let part = |span: Range<usize>| (!span.is_empty()).then(|| Claim { span, ..claim.clone() });
+            [part(start..kept.start.max(start)), part(kept.end.min(end)..end)]
+        };
+        claims = claims.into_iter().flat_map(cut).flatten().collect();
+    }
+    claims
 }
 
 /// What overlaps is one cover: the claim that begins first and reaches furthest says how, and the value comes back only if all of them let it.

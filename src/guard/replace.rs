@@ -102,11 +102,23 @@ pub(super) struct StandIns {
     key: HashKey,
     tenant: Tenant,
     bindings: Bindings,
+    /// What was bound before, and so stands in the text as ours.
+    known: Bindings,
 }
 
 impl StandIns {
     pub(super) fn new(gate: Gate, key: HashKey, tenant: Tenant) -> Self {
-        Self { gate, key, tenant, bindings: Bindings::default() }
+        Self::resumed(gate, key, tenant, Bindings::default())
+    }
+
+    /// Goes on where another round has ended, in whose text placeholders stand already.
+    pub(super) fn resumed(gate: Gate, key: HashKey, tenant: Tenant, bindings: Bindings) -> Self {
+        Self { gate, key, tenant, known: bindings.clone(), bindings }
+    }
+
+    /// Whether this placeholder stood for a value before this round.
+    pub(super) fn knows(&self, placeholder: &str) -> bool {
+        self.known.has(placeholder)
     }
 
     /// What was bound.

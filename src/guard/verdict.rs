@@ -155,6 +155,8 @@ pub enum Refusal {
     Error(StatusCode),
     /// With what looks like an answer, and says this.
     Answer(String),
+    /// As Portkey's hooks do: with what all of them came to.
+    Hooks,
 }
 
 impl Default for Refusal {

@@ -9,7 +9,8 @@ pub use crate::{
     route::{Arriving, Ask, Head, Passage, Unread},
 };
 use crate::{
-    guard::{Block, Restoration, Restored},
+    exchange::Exchange,
+    guard::{Block, Clearing, OutputGate, Restoration, Restored, Screened},
     wire::Request,
 };
 
@@ -42,6 +43,14 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// The reply that an answer from the cache is, which was cleared again.
+    pub(super) fn hit(clearing: Clearing, output: &OutputGate, screened: &Screened, exchange: &mut Exchange) -> Self {
+        match clearing {
+            Clearing::Passed(cleared, _) => Self::restored(Head::json(), output.restore(&cleared, screened.bindings(), exchange)),
+            Clearing::Blocked(block) => Self::Blocked(block),
+        }
+    }
+
     /// The reply that a whole answer is to one caller.
     pub(super) fn restored(head: Head, restoration: Restoration) -> Self {
         match restoration {

@@ -14,6 +14,7 @@ use http::header::SET_COOKIE;
 
 use super::{
     Pipeline, Reply,
+    hooks::WayHooks,
     stream::Stream,
     tape::{End, Reader, Recorder, Tape, Whole},
 };
@@ -26,7 +27,7 @@ use crate::{
     },
     error::{Error, Kind, Result},
     exchange::Exchange,
-    guard::{Bindings, Block, Cleared, ClearedStream, Clearing, Gates, OutputGate, Screened, Stored, rules::RuleSetId},
+    guard::{Bindings, Block, Cleared, ClearedStream, Clearing, Gates, Hooks, OutputGate, Screened, Stored, rules::RuleSetId},
     ledger::Record,
     route::{Arriving, Head, Passage, Way},
 };
@@ -43,6 +44,8 @@ pub(super) struct Asked {
     pub(super) scope: Option<Scope>,
     /// Where it goes.
     pub(super) way: Way,
+    /// What the targets on it say of hooks.
+    pub(super) hooks: WayHooks,
     /// The limits that it counts for.
     pub(super) bill: Bill,
 }
@@ -69,7 +72,13 @@ pub(super) enum Answered {
     Whole(Head, Cleared),
     Blocked(Block),
     /// Events, as they arrive, and where what they say belongs when it is whole.
-    Stream(Head, Box<ClearedStream<Arriving>>, Option<Box<Ticket>>),
+    Stream(Head, Live, Option<Box<Ticket>>),
+}
+
+/// Events as they arrive, and the hooks that judge them when they have.
+pub(super) struct Live {
+    pub(super) stream: Box<ClearedStream<Arriving>>,
+    pub(super) hooks: Hooks,
 }
 
 /// What came of looking for an answer to a request that means the same.
@@ -191,10 +200,10 @@ async fn fly(
     let (outcome, rest) = match pipeline.answer(&asked, &mut exchange).await {
         Ok(Answered::Whole(head, cleared)) => (Ok(Outcome::Whole(head, cleared)), None),
         Ok(Answered::Blocked(block)) => (Ok(Outcome::Blocked(block)), None),
-        Ok(Answered::Stream(head, stream, ticket)) => {
+        Ok(Answered::Stream(head, live, ticket)) => {
             let recorder = Recorder::default();
             let outcome = Outcome::Stream(head, recorder.tape().clone(), Form::of(&asked.screened));
-            let telling = tell(pipeline, asked, stream, ticket, exchange.shared(), recorder, flight);
+            let telling = tell(pipeline, asked, live, ticket, exchange.shared(), recorder, flight);
             (Ok(outcome), Some(Box::pin(telling) as Task<()>))
         }
         Err(error) => (Err(error), None),
@@ -206,14 +215,14 @@ async fn fly(
 async fn tell(
     pipeline: Arc<Pipeline>,
     asked: Arc<Asked>,
-    mut stream: Box<ClearedStream<Arriving>>,
+    Live { mut stream, hooks }: Live,
     ticket: Option<Box<Ticket>>,
     mut exchange: Exchange,
     recorder: Recorder,
     flight: Flight<FlightKey, Landing>,
 ) {
     let result = recorder.record(&mut *stream, || flight.leave()).await;
-    let whole = match told_in_full(&pipeline, &asked, stream.finish(&mut exchange), &mut exchange).await {
+    let whole = match told_in_full(&pipeline, &asked, &hooks, stream.finish(&mut exchange), &mut exchange).await {
         Some(Clearing::Passed(cleared, complete)) => {
             pipeline.charge(&asked, &cleared, complete.as_ref(), &mut exchange);
             pipeline.cache.settle(ticket, complete.map(|complete| (cleared.clone(), complete)));
@@ -224,19 +233,21 @@ async fn tell(
     };
     // Who has heard the end and asks again finds the answer in the cache, or makes a new call.
     flight.leave();
-    let Exchange { rules, failures, cost, usd, estimated, .. } = exchange;
-    recorder.end(End { result, rules, failures, cost, usd, estimated, whole });
+    let Exchange { rules, failures, cost, usd, estimated, hooks, .. } = exchange;
+    recorder.end(End { result, rules, failures, cost, usd, estimated, hooks: hooks.after, whole });
 }
 
 /// Has a stream that was told judged by whoever must see it whole: too late to refuse it, and in time to say so and to keep it out of the cache.
 async fn told_in_full(
     pipeline: &Pipeline,
     asked: &Asked,
+    hooks: &Hooks,
     clearing: Option<Clearing>,
     exchange: &mut Exchange,
 ) -> Option<Clearing> {
     let Asked { gates, screened, passage, .. } = asked;
-    pipeline.callouts.clear(&gates.output, clearing?, screened, &passage.headers, exchange).await.ok()
+    let clearing = pipeline.callouts.clear(&gates.output, clearing?, screened, &passage.headers, exchange).await.ok()?;
+    asked.judged(&pipeline.callouts, hooks, clearing, screened, exchange).await.ok()
 }
 
 /// Whether another flight may come to more.

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Call, Caller, Pipeline, Wish, flight::Asked};
+use super::{
+    Call, Caller, Pipeline, Wish,
+    flight::{Asked, Live},
+};
 use crate::{
     access::Bill,
     cache::{Granted, Mode},
     clock,
     error::Result,
     exchange::{Exchange, RouteNote},
-    guard::{Cleared, ClearedStream, Clearing, hold},
-    route::{AnswerBody, Arriving, Ask, Facts, Grant, Head, Journey, Named, Next, Verdict, Way},
+    guard::{Cleared, ClearedStream, Clearing, Screening, hold},
+    route::{AnswerBody, Ask, Facts, Grant, Head, Journey, Named, Next, Verdict, Way},
 };
 
 /// What a target's answer came to.
@@ -20,7 +23,7 @@ pub(super) enum Outcome {
     /// The output gate has judged a whole answer.
     Judged(Head, Clearing),
     /// Events, as they arrive.
-    Stream(Head, Box<ClearedStream<Arriving>>),
+    Stream(Head, Live),
 }
 
 impl Pipeline {
@@ -78,37 +81,40 @@ impl Pipeline {
 
     /// One call, and what the output gate says of its answer.
     async fn call(&self, asked: &Asked, journey: &Journey<'_>, exchange: &mut Exchange) -> Result<Outcome> {
-        let (endpoint, output, headers) = (asked.screened.request().endpoint(), &asked.gates.output, &asked.passage.headers);
-        if let Some(key) = &journey.target().destination.virtual_key {
+        let (output, headers, target) = (&asked.gates.output, &asked.passage.headers, journey.target());
+        let entered = asked.hooks.enter(&self.callouts, asked, target, exchange).await?;
+        let screened = match &entered {
+            Some(Screening::Blocked(block)) => return Ok(Outcome::Judged(Head::json(), Clearing::Blocked(block.clone()))),
+            Some(Screening::Passed(screened)) => screened,
+            None => &asked.screened,
+        };
+        if let Some(key) = &target.destination.virtual_key {
             let limits = &self.access.limits;
             let bill = limits.bill_of_virtual_key(&key.name);
             limits.may_spend(&bill)?;
             limits.count(&bill)?;
         }
-        let answer = self.router.attempt(journey.target(), &asked.screened, &asked.passage, exchange).await?;
-        match answer.body {
+        let (endpoint, hooks) = (screened.request().endpoint(), asked.hooks.of(target));
+        let answer = self.router.attempt(target, screened, &asked.passage, exchange).await?;
+        let (head, clearing) = match answer.body {
             AnswerBody::Whole(body) if !answer.head.status.is_success() => {
-                Ok(Outcome::Refused(answer.head, output.wave_through(body)))
+                return Ok(Outcome::Refused(answer.head, output.wave_through(body)));
             }
-            AnswerBody::Whole(body) => {
-                let clearing = output.clear_body(endpoint, body, exchange)?;
-                let clearing = self.callouts.clear(output, clearing, &asked.screened, headers, exchange).await?;
-                Ok(Outcome::Judged(answer.head, clearing))
-            }
+            AnswerBody::Whole(body) => (answer.head, output.clear_body(endpoint, body, exchange)?),
             AnswerBody::Arriving(body) if output.holds_streams() => {
-                let clearing = hold(body, output, endpoint, exchange).await?;
-                let clearing = self.callouts.clear(output, clearing, &asked.screened, headers, exchange).await?;
-                Ok(Outcome::Judged(answer.head.as_json(), clearing))
+                (answer.head.as_json(), hold(body, output, endpoint, exchange).await?)
             }
             AnswerBody::Arriving(body) => {
                 let mut stream = Box::new(ClearedStream::new(body, output.clone(), endpoint, exchange.tenant));
                 let block = stream.begin(exchange).await?;
-                Ok(match block {
+                return Ok(match block {
                     Some(block) => Outcome::Judged(answer.head, Clearing::Blocked(block)),
-                    None => Outcome::Stream(answer.head, stream),
-                })
+                    None => Outcome::Stream(answer.head, Live { stream, hooks }),
+                });
             }
-        }
+        };
+        let clearing = self.callouts.clear(output, clearing, screened, headers, exchange).await?;
+        Ok(Outcome::Judged(head, asked.judged(&self.callouts, &hooks, clearing, screened, exchange).await?))
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    exchange::{Ending, Exchange},
+    exchange::{Ending, Exchange, HookResult},
     guard::{Bindings, Restoring},
     ledger::Record,
 };
@@ -36,6 +36,11 @@ impl Stream {
     pub(super) fn new(reader: Reader, waiting: Waiting, bindings: &Bindings, record: Option<Record>, exchange: Exchange) -> Self {
         let restoring = (!bindings.is_empty()).then(|| Box::new(Restoring::new(bindings.clone())));
         Self { reader, _waiting: waiting, open: Some((record, exchange)), restoring, end: None }
+    }
+
+    /// What the hooks on the whole came to, once it is at its end.
+    pub fn hook_results(&self) -> Vec<HookResult> {
+        self.reader.end().map(|end| end.hooks).unwrap_or_default()
     }
 
     /// The next events for this client, or the end, with the last of what was held back before it.

@@ -18,7 +18,7 @@ use http_body_util::BodyExt as _;
 
 use crate::{
     error::{Error, Kind, Result},
-    exchange::{Cost, RuleFailure, RuleNote},
+    exchange::{Cost, HookResult, RuleFailure, RuleNote},
     guard::{Block, Cleared, ClearedStream},
 };
 
@@ -80,6 +80,8 @@ pub(super) struct End {
     pub(super) usd: Option<f64>,
     /// Whether its tokens were counted here.
     pub(super) estimated: bool,
+    /// What the hooks on the whole came to.
+    pub(super) hooks: Vec<HookResult>,
     /// What it came to, where it came to its own end or was cut by a rule.
     pub(super) whole: Option<Whole>,
 }
@@ -177,6 +179,7 @@ impl Drop for Recorder {
             cost: None,
             usd: None,
             estimated: false,
+            hooks: Vec::new(),
             whole: None,
         });
     }
@@ -308,7 +311,16 @@ mod tests {
     }
 
     fn finished() -> End {
-        End { result: Ok(()), rules: Vec::new(), failures: Vec::new(), cost: None, usd: None, estimated: false, whole: None }
+        End {
+            result: Ok(()),
+            rules: Vec::new(),
+            failures: Vec::new(),
+            cost: None,
+            usd: None,
+            estimated: false,
+            hooks: Vec::new(),
+            whole: None,
+        }
     }
 
     #[derive(Default)]

@@ -25,7 +25,7 @@ pub mod vault;
 
 pub use arriving::Arriving;
 pub use ask::{Ask, speaks_portkey};
-pub use config::{CacheChoice, Facts, Named, plan::Leg};
+pub use config::{CacheChoice, Facts, Named, Target, plan::Leg};
 pub use journey::{Journey, Next};
 pub use retry::Verdict;
 pub use router::{Grant, Router, Way, criticise};

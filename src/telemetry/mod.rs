@@ -45,6 +45,8 @@ pub mod metric {
     pub const RULE_MATCHES: &str = "lockgate_rule_matches_total";
     /// Requests and answers that a rule could not judge, by rule, reason and what followed: `open` or `closed`.
     pub const RULE_FAILURES: &str = "lockgate_rule_failures_total";
+    /// Verdicts of the hooks of Portkey configs, by gate and outcome: passed, failed, denied, or dropped because too many were under way.
+    pub const HOOKS: &str = "lockgate_hooks_total";
     /// Reloads of the rules, by what they came to: replaced, unchanged, refused.
     pub const RULES_RELOADS: &str = "lockgate_rules_reloads_total";
     /// Counts the states of the rules, from 1 at the start.
@@ -91,6 +93,8 @@ pub mod metric {
 pub mod label {
     /// Which endpoint.
     pub const ENDPOINT: &str = "endpoint";
+    /// At which gate.
+    pub const GATE: &str = "gate";
     /// How it ended.
     pub const OUTCOME: &str = "outcome";
     /// What the cache did.
@@ -169,6 +173,7 @@ fn describe() {
         metric::RULE_FAILURES,
         "Requests and answers that a rule could not judge, by rule, reason and what followed."
     );
+    describe_counter!(metric::HOOKS, "Verdicts of the hooks of Portkey configs, by gate and outcome.");
     describe_counter!(metric::RULES_RELOADS, "Reloads of the rules, by what they came to.");
     describe_gauge!(metric::RULES_GENERATION, "Counts the states of the rules, from 1 at the start.");
     describe_counter!(metric::REFUSED, "Requests refused before they were read, by reason.");

@@ -32,6 +32,7 @@ mod guard;
 mod guard_meaning;
 mod guarded_streams;
 mod headers;
+mod hooks;
 mod labels;
 mod limits;
 mod meaning;

@@ -16,6 +16,5 @@ pub use compile::{compile, is_id};
 pub use horizon::{Horizon, Settled};
 pub use pack::{Known, Pack, assemble, files, load};
 pub(in crate::guard) use pack::{RuleFile, Sources, effective, gather, gather_at};
-pub(in crate::guard) use set::Remote;
 pub use set::{Finding, Place, Rule, RuleSet, RuleSetId};
 pub(in crate::guard) use site::Site;

@@ -23,7 +23,7 @@ use crate::{
     clock, error,
     exchange::{RuleFailure, RuleNote},
     guard::{
-        checks::{Embedding, Facts, Reach, RemoteCheck, VectorCheck},
+        checks::{Embedding, Facts, Prefix, Reach, RemoteCheck, VectorCheck},
         placeholder::placeholders,
         replace::Replacement,
         verdict::{Action, Block, Failure, Gate, Mode, OnError, Refusal},
@@ -99,7 +99,6 @@ impl Rule {
     }
 
     /// Whether one of its kinds judges the whole, so that there is no place to replace.
-    #[cfg(test)]
     pub(in crate::guard) fn judges_the_whole(&self) -> bool {
         self.checks.judge_the_whole()
     }
@@ -165,9 +164,24 @@ impl Rule {
         self.checks.texts.is_empty() && self.checks.facts.is_empty() && !self.checks.vectors.is_empty()
     }
 
+    /// Whether some of what it finds is found only where vectors are computed and others are asked.
+    pub(in crate::guard) fn is_seen_at_the_gate_alone(&self) -> bool {
+        !self.checks.vectors.is_empty() || !self.checks.remotes.is_empty()
+    }
+
     /// Its checks on the meaning of a text.
     pub(in crate::guard) fn vector_checks(&self) -> &[Box<dyn VectorCheck>] {
         &self.checks.vectors
+    }
+
+    /// What it puts before a request's text.
+    pub(in crate::guard) fn prefixes(&self) -> &[Prefix] {
+        &self.checks.prefixes
+    }
+
+    /// Its checks that call out.
+    pub(in crate::guard) fn remote_checks(&self) -> &[Box<dyn RemoteCheck>] {
+        &self.checks.remotes
     }
 
     /// Whether it looks at such a text.
@@ -206,14 +220,6 @@ pub struct Place {
     pub text: usize,
     /// Where in it, in bytes.
     pub span: Range<usize>,
-}
-
-/// A check that calls out, and whose it is.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::guard) struct Remote<'s> {
-    /// Index of the rule in the set.
-    pub(in crate::guard) rule: usize,
-    pub(in crate::guard) check: &'s dyn RemoteCheck,
 }
 
 /// The active rules of one gate: a selection of all that were compiled for it.
@@ -361,10 +367,10 @@ impl RuleSet {
         Ok((request, notes))
     }
 
-    /// The checks that call out.
-    pub(in crate::guard) fn remotes(&self) -> impl Iterator<Item = Remote<'_>> {
+    /// The checks that call out, each with the index of its rule.
+    pub(in crate::guard) fn remotes(&self) -> impl Iterator<Item = (usize, &dyn RemoteCheck)> {
         let rules = self.rules.iter().enumerate();
-        rules.flat_map(|(rule, compiled)| compiled.checks.remotes.iter().map(move |check| Remote { rule, check: &**check }))
+        rules.flat_map(|(n, rule)| rule.remote_checks().iter().map(move |check| (n, &**check)))
     }
 }
 

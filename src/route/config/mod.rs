@@ -1,6 +1,6 @@
 //! A Portkey config: from what a client or the operator wrote to a tree of targets, each with all that it inherits.
 //!
-//! A config is compiled once and kept; see [`super::Router`]. [`plan`] says which of its targets a request tries.
+//! A config is compiled once and kept; see [`super::Router`]. [`Config::plan`] says which of its targets a request tries.
 
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::AtomicUsize, time::Duration};
 
@@ -398,7 +398,7 @@ impl Compiler<'_> {
     fn rest(&mut self, rest: Map<String, Value>, spec: &mut Spec, path: &str, is_group: bool) {
         for (key, value) in rest {
             if GUARDRAILS.contains(&key.as_str()) {
-                Arc::make_mut(&mut spec.guardrails).insert(key, value);
+                inherit(Arc::make_mut(&mut spec.guardrails), key, value);
             } else if OPTIONS.iter().any(|prefix| key.starts_with(prefix)) {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 spec.options.insert(key, text);
@@ -416,6 +416,14 @@ impl Compiler<'_> {
                 Vec::new()
             }
         }
+    }
+}
+
+/// Defaults come on top of those above; all else takes their place.
+fn inherit(guardrails: &mut Map<String, Value>, key: String, value: Value) {
+    match (guardrails.get_mut(&key), value) {
+        (Some(Value::Array(above)), Value::Array(own)) if key.starts_with("default_") => above.extend(own),
+        (_, value) => drop(guardrails.insert(key, value)),
     }
 }
 

@@ -36,7 +36,12 @@ pub struct Replay {
 
 #[derive(Debug)]
 enum Part {
-    Chunk { choices: Value, usage: Value },
+    /// An event that is none of the answer's.
+    Other(Value),
+    Chunk {
+        choices: Value,
+        usage: Value,
+    },
     Text(Box<Spoken>),
     Done,
 }
@@ -84,6 +89,15 @@ impl Iterator for Replay {
 }
 
 impl Replay {
+    /// Tells something before the answer, and something behind it.
+    pub fn frame(&mut self, before: Option<Value>, behind: Option<Value>) {
+        let done = self.parts.pop_back();
+        self.parts.extend(behind.map(Part::Other).into_iter().chain(done));
+        if let Some(event) = before {
+            self.parts.push_front(Part::Other(event));
+        }
+    }
+
     fn next_event(&mut self) -> Option<Vec<u8>> {
         if let Part::Text(text) = self.parts.front_mut()? {
             let Some(choice) = text.next() else {
@@ -93,6 +107,7 @@ impl Replay {
             return Some(self.chunk(&json!([choice]), &Value::Null));
         }
         match self.parts.pop_front()? {
+            Part::Other(event) => Some(event.to_string().into_bytes()),
             Part::Chunk { choices, usage } => Some(self.chunk(&choices, &usage)),
             Part::Text(_) | Part::Done => Some(sse::DONE.to_vec()),
         }

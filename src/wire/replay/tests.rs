@@ -194,3 +194,16 @@ fn what_has_no_choices_is_not_told() {
         assert!(events(answer, false).is_none());
     }
 }
+
+#[test]
+fn something_else_is_told_before_the_answer_and_behind_it() {
+    let answer = json!({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]});
+    let plain = told(&answer, false);
+    let mut replay = events(answer.clone(), false).unwrap();
+    replay.frame(Some(json!({"first": 1})), Some(json!({"last": 1})));
+    let framed = chunks(&replay.collect::<Vec<_>>().concat());
+    assert_eq!(framed, [vec![json!({"first": 1})], plain.clone(), vec![json!({"last": 1})]].concat());
+    let mut replay = events(answer, false).unwrap();
+    replay.frame(None, None);
+    assert_eq!(chunks(&replay.collect::<Vec<_>>().concat()), plain);
+}

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use super::super::Quantity;
 
+/// Nobody is waited for longer than this, whatever a client writes.
+const LONGEST: Duration = Duration::from_mins(1);
+
 /// The object `parameters`.
 pub(super) struct Parameters<'c>(pub(super) &'c Map<String, Value>);
 
@@ -43,8 +46,8 @@ impl Parameters<'_> {
         Ok(self.read("operator")?.unwrap_or(default))
     }
 
-    /// A number of milliseconds, called `timeout`.
+    /// A number of milliseconds, called `timeout`, as far as somebody else's patience goes.
     pub(super) fn timeout(&self, default: Duration) -> Result<Duration, String> {
-        Ok(self.read("timeout")?.map_or(default, Duration::from_millis))
+        Ok(self.read("timeout")?.map_or(default, Duration::from_millis).min(LONGEST))
     }
 }

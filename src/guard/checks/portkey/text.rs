@@ -23,7 +23,11 @@ const REDACTED: &str = "[REDACTED]";
 
 pub(super) fn regex_match(parameters: &Parameters<'_>) -> Result {
     let rule: String = parameters.required("rule")?;
-    Ok(demands(Script::new(&rule, "")?, parameters))
+    Ok(demands(Script::new(&rule, "").map_err(broken_rule)?, parameters))
+}
+
+fn broken_rule(reason: impl std::fmt::Display) -> String {
+    format!("the parameter `rule` cannot be compiled: {reason}")
 }
 
 pub(super) fn contains(parameters: &Parameters<'_>) -> Result {
@@ -121,7 +125,7 @@ pub(super) fn regex_replace(parameters: &Parameters<'_>) -> Result {
     let rule: String = parameters.required("rule")?;
     let with = parameters.read("redactText")?.unwrap_or_else(|| REDACTED.to_owned());
     let fails = parameters.flag("failOnDetection", false) != parameters.flag("not", false);
-    Ok(Translated::Replace { check: Box::new(Script::literal(&rule)?), with, fails })
+    Ok(Translated::Replace { check: Box::new(Script::literal(&rule).map_err(broken_rule)?), with, fails })
 }
 
 pub(super) fn add_prefix(parameters: &Parameters<'_>) -> Result {

@@ -52,7 +52,9 @@ pub fn error_from_chat(status: u16, error: Value) -> Value {
         told.extend(taken(&mut said, key).map(|value| (key.to_owned(), value)));
     }
     let mut out = object(json!({ "type": "error", "error": told }));
-    out.extend(taken(&mut error, "request_id").map(|id| ("request_id".to_owned(), id)));
+    for key in ["request_id", "hook_results"] {
+        out.extend(taken(&mut error, key).map(|value| (key.to_owned(), value)));
+    }
     out.into()
 }
 

@@ -17,6 +17,9 @@ pub fn events_from_chat() -> Box<dyn Events> {
     Box::new(Translated::of(FromChat::default()))
 }
 
+/// What the hooks of a config came to: an event of its own, which Anthropic's clients pass over.
+const HOOKS: &str = "hook_results";
+
 #[derive(Debug, Default)]
 struct FromChat {
     begun: bool,
@@ -56,6 +59,9 @@ impl Translate for FromChat {
             self.over = true;
             push(out, &error_from_chat(0, chunk.into()));
             return Ok(());
+        }
+        if let Some(results) = taken(&mut chunk, HOOKS) {
+            push(out, &json!({ "type": HOOKS, HOOKS: results }));
         }
         if let Some(Value::Object(usage)) = taken(&mut chunk, "usage") {
             self.usage = usage;
