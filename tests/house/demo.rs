@@ -47,7 +47,13 @@ async fn the_demo_fails_as_each_call_asks() {
         let answer = house.ask_with(&[("x-demo", directive)], &chat(directive)).await;
         answer.is_error(502, code, &[]);
     }
-    for directive in ["reset=1", "malformed=1"] {
+    for (directive, code) in
+        [("reset=1", "upstream_reset"), ("malformed=1", "upstream_malformed"), ("error200", "upstream_error")]
+    {
+        // No word has been said by then.
+        house.ask_with(&[("x-demo", directive)], &streamed(directive)).await.is_error(502, code, &[]);
+    }
+    for directive in ["reset=4", "malformed=4"] {
         let events = house.ask_with(&[("x-demo", directive)], &streamed(directive)).await.events();
         let last: Value = serde_json::from_str(events.last().unwrap()).unwrap();
         assert!(last["error"]["code"].as_str().unwrap().starts_with("upstream_"), "{directive}: {last}");
