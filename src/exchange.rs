@@ -273,6 +273,17 @@ pub struct RouteNote {
     pub model: String,
 }
 
+/// Where a request stands in a trace of the client's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Its id.
+    pub id: Option<String>,
+    /// What it is called.
+    pub name: Option<String>,
+    /// The id of the one that it belongs to.
+    pub parent: Option<String>,
+}
+
 /// What is left of a limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing {
@@ -300,6 +311,8 @@ pub struct Timings {
 pub struct Exchange {
     /// Echoed or made; joins log lines, headers and the client's own traces.
     pub trace_id: String,
+    /// Where it stands in the client's trace.
+    pub span: Arc<Span>,
     /// Whose request.
     pub tenant: Tenant,
     /// What the configuration calls the tenant, where it has a name.
@@ -353,6 +366,7 @@ impl Exchange {
     pub fn new(trace_id: String, tenant: Tenant) -> Self {
         Self {
             trace_id,
+            span: Arc::default(),
             tenant,
             tenant_name: None,
             metadata: Arc::default(),

@@ -9,6 +9,7 @@
 
 mod document;
 mod explain;
+mod fault;
 mod interpolate;
 mod parse;
 mod read;
@@ -17,6 +18,7 @@ mod schema;
 mod source;
 
 pub use document::Document;
+pub use fault::Fault;
 pub use read::Reading;
 pub use report::{Problem, Report};
 pub use source::Source;

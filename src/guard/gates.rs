@@ -117,7 +117,7 @@ impl Rules {
     }
 
     /// The hooks of a config, with the rules as they are now. The problem names its place in the config.
-    pub fn hooks(&self, lists: &HookLists) -> std::result::Result<Hooks, hooks::Problem> {
+    pub fn hooks(&self, lists: &HookLists) -> std::result::Result<Hooks, hooks::Fault> {
         if lists.is_empty() {
             return Ok(Hooks::default());
         }

@@ -10,10 +10,12 @@ use uuid::Uuid;
 
 use crate::{
     error::{Error, Kind, Result},
+    exchange::Span,
     pipeline::Wish,
 };
 
 const TRACE_ID: &str = "x-portkey-trace-id";
+const SPAN: [&str; 3] = ["x-portkey-span-id", "x-portkey-span-name", "x-portkey-parent-span-id"];
 const REFRESH: &str = "x-portkey-cache-force-refresh";
 const METADATA: &str = "x-portkey-metadata";
 const NAMESPACE: &str = "x-portkey-cache-namespace";
@@ -47,6 +49,15 @@ pub(super) fn trace_id(headers: &HeaderMap) -> String {
     let given = headers.get(TRACE_ID).and_then(|value| value.to_str().ok());
     let given = given.filter(|id| !id.is_empty() && id.len() <= MAX_NAME_BYTES);
     given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// Where the request stands in the client's trace. What would not fit a log line is left out.
+pub(super) fn span(headers: &HeaderMap) -> Span {
+    let [id, name, parent] = SPAN.map(|name| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.filter(|value| !value.is_empty() && value.len() <= MAX_NAME_BYTES).map(str::to_owned)
+    });
+    Span { id, name, parent }
 }
 
 /// Reads what the client wants of the cache.
@@ -176,6 +187,12 @@ mod tests {
         for value in ["", "prod", "[]", &long, &many] {
             assert_eq!(metadata(&headers(&[(METADATA, value)])).unwrap_err().field(), Some(METADATA), "{value}");
         }
+    }
+
+    #[test]
+    fn a_span_is_what_the_client_says_of_it() {
+        let told = span(&headers(&[("x-portkey-span-id", "s"), ("x-portkey-span-name", ""), ("x-portkey-parent-span-id", "p")]));
+        assert_eq!(told, Span { id: Some("s".to_owned()), name: None, parent: Some("p".to_owned()) });
     }
 
     #[test]

@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 
 use super::{
     Settings, body,
-    headers::{self, metadata, profiles, trace_id, wish},
+    headers::{self, metadata, profiles, span, trace_id, wish},
     host,
     path::{self, Target},
 };
@@ -124,6 +124,7 @@ impl Service {
         let (wish, profiles) = (wish(&headers)?, profiles(&headers)?);
         exchange.metadata = Arc::new(metadata(&headers)?);
         exchange.portkey = ask.config.is_some();
+        exchange.span = Arc::new(span(&headers));
         let form = Form { extended: !ask.strict, ..Form::of(&request, speaker) };
         let passage = Passage { headers, credential: caller.credential.clone() };
         let reply = self.pipeline.handle(Call { request, caller, passage, wish, profiles, ask }, &mut exchange).await;

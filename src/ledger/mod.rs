@@ -120,6 +120,9 @@ impl Record {
         let failures: Vec<_> = exchange.failures.iter().map(failed).collect();
         tracing::info!(
             trace_id = exchange.trace_id,
+            span_id = exchange.span.id,
+            span = exchange.span.name,
+            parent_span_id = exchange.span.parent,
             endpoint = self.endpoint,
             model = self.model,
             key = self.key,

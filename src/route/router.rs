@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     Settings,
     ask::Ask,
-    config::{CacheChoice, Config, Facts, Problem, Spec, TargetId, plan},
+    config::{CacheChoice, Config, Facts, Fault, Spec, TargetId, plan},
     destination::{Atlas, Destination},
     health::Health,
     retry::Verdict,
@@ -72,7 +72,7 @@ impl Way {
 }
 
 /// The problems of the operator's configs, by name.
-pub fn criticise(settings: &Settings) -> Vec<(String, Problem)> {
+pub fn criticise(settings: &Settings) -> Vec<(String, Fault)> {
     let Some(default) = Destination::configured(&settings.base_url, None) else { return Vec::new() };
     let atlas = Atlas { vault: Vault::named(&settings.virtual_keys), keys: settings.provider_keys.clone(), default };
     let problems = settings.configs.iter().flat_map(|(name, config)| {
@@ -164,7 +164,7 @@ impl Router {
                 let name = &name[..name.floor_char_boundary(64)];
                 let message =
                     format!("no config is called `{name}`: send a JSON object, or a name that the operator has under `configs`");
-                Err(refused(&[Problem { path: String::new(), message }]))
+                Err(refused(&[Fault { path: String::new(), message }]))
             }
             None => Ok(ask.fallback.as_deref().or(grant.config).or(of_route).map(Written::Named)),
         }
@@ -219,17 +219,17 @@ fn permitted(plan: &plan::Plan, grant: Grant<'_>) -> Result<()> {
 fn parsed(text: &str) -> Result<Value> {
     if text.len() > MAX_CONFIG_BYTES {
         let message = format!("is larger than {} KiB", MAX_CONFIG_BYTES >> 10);
-        return Err(refused(&[Problem { path: String::new(), message }]));
+        return Err(refused(&[Fault { path: String::new(), message }]));
     }
     serde_json::from_str(text).map_err(|error| {
         let message = format!("You need to pass a valid json: {error}");
-        refused(&[Problem { path: String::new(), message }])
+        refused(&[Fault { path: String::new(), message }])
     })
 }
 
 /// Every problem of a config, in one error.
-fn refused(problems: &[Problem]) -> Error {
-    let all: Vec<_> = problems.iter().map(Problem::to_string).collect();
+fn refused(problems: &[Fault]) -> Error {
+    let all: Vec<_> = problems.iter().map(Fault::to_string).collect();
     let path = problems.first().map(|problem| problem.path.clone()).unwrap_or_default();
     Error::new(Kind::InvalidConfig, format!("Invalid config passed. {}.", all.join("; ").trim_end_matches('.')))
         .param(if path.is_empty() { "x-portkey-config".to_owned() } else { path })

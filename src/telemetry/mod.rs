@@ -2,8 +2,11 @@
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+
+/// Lines of the log that wait to be written: a second of heavy traffic. Room for each is taken at the start.
+const WAITING_LINES: usize = 8192;
 
 /// How logs are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +136,7 @@ const SECONDS: [f64; 16] =
 
 /// Starts the log; lines are written until the guard is dropped. Writing never blocks a request: a line that finds no room is dropped.
 pub fn start_log(settings: &Settings, color: bool) -> WorkerGuard {
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).finish(std::io::stderr());
     let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     // A second start in one process, as in tests, keeps the first log.

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, ops::Range};
 
-use aho_corasick::{AhoCorasick, BuildError, Input};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, Input};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,9 @@ impl Nearby {
     /// Fails if the lists are too large for an automaton.
     pub(super) fn new(context: &Context) -> Result<Self, BuildError> {
         let all = context.words.iter().chain(&context.unless);
-        let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(all)?;
+        // There are dozens of these, and each reads a few dozen letters around a match: small counts for more than fast.
+        let kind = Some(AhoCorasickKind::ContiguousNFA);
+        let automaton = AhoCorasick::builder().kind(kind).ascii_case_insensitive(true).build(all)?;
         Ok(Self { context: context.clone(), automaton })
     }
 

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use super::written::{Problem, WrittenCheck, WrittenHook};
+use super::{
+    Fault,
+    written::{WrittenCheck, WrittenHook},
+};
 use crate::guard::{
     checks::{
         Check as TextCheck, FactCheck, Prefix, RemoteCheck,
@@ -102,7 +105,7 @@ pub(super) struct Compiler<'s> {
 }
 
 impl Compiler<'_> {
-    pub(super) fn hook(&self, written: WrittenHook) -> Result<Hook, Problem> {
+    pub(super) fn hook(&self, written: WrittenHook) -> Result<Hook, Fault> {
         let WrittenHook { id, kind, checks: listed, is_async, sequential, deny, action, feedback } = written;
         let mut checks = Vec::new();
         for check in listed {
@@ -111,18 +114,14 @@ impl Compiler<'_> {
         Ok(Hook { id, kind, checks, is_async, sequential, deny, feedback })
     }
 
-    fn check(&self, written: WrittenCheck, action: Option<Action>, out: &mut Vec<Check>) -> Result<(), Problem> {
+    fn check(&self, written: WrittenCheck, action: Option<Action>, out: &mut Vec<Check>) -> Result<(), Fault> {
         if written.named || (self.knows(&written.id) && !is_portkeys(&written.id)) {
             return self.named(written, action, out);
         }
         let WrittenCheck { path, parameters_path, id, parameters, .. } = written;
         let check = Map::from_iter([("id".to_owned(), id.as_str().into()), ("parameters".to_owned(), parameters.clone().into())]);
         let translated = portkey::translate(&check).map_err(|message| {
-            if is_portkeys(&id) {
-                Problem::new(blamed(&parameters_path, &message), message)
-            } else {
-                Problem::new(&path, message)
-            }
+            if is_portkeys(&id) { Fault::new(blamed(&parameters_path, &message), message) } else { Fault::new(&path, message) }
         })?;
         let fails = |on_error: OnError| on_error == OnError::Closed;
         let (does, fail_on_error) = match translated {
@@ -131,7 +130,7 @@ impl Compiler<'_> {
             Translated::Remote(check, on_error) => (Does::Remote(Asked::Own(check)), fails(on_error)),
             Translated::Replace { check, with, fails } => (Does::Replace { check, with: Replacement::Text(with), fails }, false),
             Translated::Prefix(_) if self.gate == Gate::Output => {
-                return Err(Problem::new(path, format!("`{id}` changes requests, and this hook judges answers")));
+                return Err(Fault::new(path, format!("`{id}` changes requests, and this hook judges answers")));
             }
             Translated::Prefix(prefix) => (Does::Prefix(prefix), false),
             Translated::Rules(groups) => (Does::Rules(self.of_portkey(&path, groups, &parameters)?), false),
@@ -142,7 +141,7 @@ impl Compiler<'_> {
     }
 
     /// Rules that do what a check of Portkey's does: on what is said, wherever their authors had them look.
-    fn of_portkey(&self, path: &str, groups: &[&str], parameters: &Map<String, Value>) -> Result<Rules, Problem> {
+    fn of_portkey(&self, path: &str, groups: &[&str], parameters: &Map<String, Value>) -> Result<Rules, Fault> {
         let on = |name: &str| parameters.get(name).is_some_and(|flag| flag == true || flag == "true");
         let categories = parameters.get("categories").and_then(Value::as_array).filter(|listed| !listed.is_empty());
         let listed = |rule: &Rule| {
@@ -155,18 +154,18 @@ impl Compiler<'_> {
         let set = self.pack.input.select(|rule| wanted(rule).then_some(Mode::Enforce));
         if set.rules().is_empty() {
             let message = format!("the rules in {} are off, or none of them is for these categories", groups.join(", "));
-            return Err(Problem::new(path, message));
+            return Err(Fault::new(path, message));
         }
         let action = Some(if on("redact") { Action::Replace } else { Action::Warn });
         Ok(Rules { set, action, said_only: true, not: on("not") })
     }
 
     /// A rule, a group of rules, or a profile.
-    fn named(&self, written: WrittenCheck, action: Option<Action>, out: &mut Vec<Check>) -> Result<(), Problem> {
+    fn named(&self, written: WrittenCheck, action: Option<Action>, out: &mut Vec<Check>) -> Result<(), Fault> {
         let WrittenCheck { path, id, .. } = written;
         if !self.knows(&id) {
             let message = format!("`{id}` names no rule, group of rules or profile here; ask the operator");
-            return Err(Problem::new(path, message));
+            return Err(Fault::new(path, message));
         }
         let [own, other] = match self.gate {
             Gate::Input => [&self.pack.input, &self.pack.output],
@@ -180,7 +179,7 @@ impl Compiler<'_> {
             (set, said_only) = (other.select(mode), true);
         }
         if set.rules().is_empty() {
-            return Err(Problem::new(path, format!("no rule of `{id}` runs here; name one by its id, or ask the operator")));
+            return Err(Fault::new(path, format!("no rule of `{id}` runs here; name one by its id, or ask the operator")));
         }
         let rules = Rules { set, action, said_only, not: false };
         // At the gate they ask and put before what they have to.

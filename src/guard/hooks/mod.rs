@@ -4,7 +4,7 @@
 //! config says in [`HookLists`] what it wants, [`Rules::hooks`](super::Rules::hooks) makes [`Hooks`] of it, and the pipeline asks those twice:
 //!
 //! ```text
-//! let hooks = self.rules.hooks(&plan.hooks)?;                                     // a Problem names the place in the config
+//! let hooks = self.rules.hooks(&plan.hooks)?;                                     // a Fault names the place in the config
 //! let gates = self.rules.gates_with(profiles, &call.profiles, &hooks)?;           // rules that are named stand at the gates, too
 //! …
 //! let screening = self.callouts.screen(…).await?;                                 // 1
@@ -51,8 +51,9 @@ use crate::{
     wire::{Endpoint, response::Response},
 };
 
+pub use crate::diagnostics::Fault;
 pub use run::Errand;
-pub use written::{HookLists, Problem};
+pub use written::HookLists;
 
 /// The hooks of a config, compiled. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +65,7 @@ pub struct Hooks {
 
 impl Hooks {
     /// Compiles what a config says, with the rules and profiles that there are to be named.
-    pub fn compile(lists: &HookLists, pack: &Pack, profiles: &Profiles) -> std::result::Result<Self, Problem> {
+    pub fn compile(lists: &HookLists, pack: &Pack, profiles: &Profiles) -> std::result::Result<Self, Fault> {
         let of = |gate| {
             let compiler = Compiler { pack, profiles, gate };
             lists.written(gate)?.into_iter().map(|hook| compiler.hook(hook)).collect::<std::result::Result<Arc<[Hook]>, _>>()

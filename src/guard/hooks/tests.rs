@@ -26,7 +26,7 @@ fn loaded(overrides: &[(&str, Override)]) -> Pack {
     load(&Settings { builtin: true, directory: None, overrides }).unwrap()
 }
 
-fn compiled(config: &Value) -> std::result::Result<Hooks, Problem> {
+fn compiled(config: &Value) -> std::result::Result<Hooks, Fault> {
     let lists = HookLists::of(config.as_object().unwrap());
     Hooks::compile(&lists, &pack(&[]), &Profiles::default())
 }

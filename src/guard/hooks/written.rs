@@ -1,11 +1,12 @@
 //! Hooks as a config writes them: in the long form, in the shorthand of guardrails, or by a name; in snake_case or camelCase.
 
-use std::fmt;
-
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
-use crate::guard::verdict::{Action, Gate};
+use crate::{
+    diagnostics::Fault,
+    guard::verdict::{Action, Gate},
+};
 
 /// A config has no more checks than this in one place, nor more hooks.
 const MAX_IN_ONE_PLACE: usize = 64;
@@ -16,27 +17,6 @@ const DEFAULTS: [&str; 2] = ["x-portkey-default-input-guardrails", "x-portkey-de
 /// What beside checks stands in a hook that is written in shorthand.
 const SETTINGS: [&str; 10] =
     ["type", "id", "async", "sequential", "deny", "on_fail", "on_success", "guardrail_version_id", "event_type", "name"];
-
-/// What is wrong with the hooks of a config, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// As in `before_request_hooks[0].checks[1].parameters`.
-    pub path: String,
-    /// What is wrong there, and what to write.
-    pub message: String,
-}
-
-impl Problem {
-    pub(super) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.path, self.message)
-    }
-}
 
 /// The parts of a config that are about hooks, as they stand there; `null` where there is none.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -79,13 +59,13 @@ impl HookLists {
     }
 
     /// Those that headers add to whatever a config says.
-    pub fn of_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+    pub fn of_headers(headers: &HeaderMap) -> Result<Self, Fault> {
         let [input, output] = DEFAULTS.map(|name| match headers.get(name) {
             None => Ok(Value::Null),
             Some(value) => serde_json::from_slice(value.as_bytes())
                 .ok()
                 .filter(|list: &Value| list.is_array())
-                .ok_or_else(|| Problem::new(name, "expected a list of guardrails in JSON")),
+                .ok_or_else(|| Fault::new(name, "expected a list of guardrails in JSON")),
         });
         Ok(Self { default_input_guardrails: input?, default_output_guardrails: output?, ..Self::default() })
     }
@@ -146,7 +126,7 @@ impl HookLists {
     }
 
     /// The hooks of a gate, in the order in which they are told.
-    pub(super) fn written(&self, gate: Gate) -> Result<Vec<WrittenHook>, Problem> {
+    pub(super) fn written(&self, gate: Gate) -> Result<Vec<WrittenHook>, Fault> {
         let (long, hooks, side) = match gate {
             Gate::Input => ("before_request_hooks", &self.before_request_hooks, "input"),
             Gate::Output => ("after_request_hooks", &self.after_request_hooks, "output"),
@@ -206,11 +186,11 @@ struct Reader {
 
 impl Reader {
     /// `{"input_guardrails": ["no-pii"], "output_guardrails": […], "on_fail": "block"}`
-    fn both(&mut self, written: &Value) -> Result<(), Problem> {
+    fn both(&mut self, written: &Value) -> Result<(), Fault> {
         let both = match written {
             Value::Null => return Ok(()),
             Value::Object(both) => both,
-            _ => return Err(Problem::new("guardrails", "expected an object with `input_guardrails` and `output_guardrails`")),
+            _ => return Err(Fault::new("guardrails", "expected an object with `input_guardrails` and `output_guardrails`")),
         };
         let name = format!("{}_guardrails", self.side);
         self.on_fail = action("guardrails", both)?;
@@ -219,19 +199,19 @@ impl Reader {
         Ok(())
     }
 
-    fn list(&mut self, path: &str, list: &Value) -> Result<(), Problem> {
+    fn list(&mut self, path: &str, list: &Value) -> Result<(), Fault> {
         match list {
             Value::Null => Ok(()),
             Value::Array(hooks) if hooks.len() > MAX_IN_ONE_PLACE => {
-                Err(Problem::new(path, format!("more than {MAX_IN_ONE_PLACE} hooks")))
+                Err(Fault::new(path, format!("more than {MAX_IN_ONE_PLACE} hooks")))
             }
             Value::Array(hooks) => hooks.iter().enumerate().try_for_each(|(n, hook)| self.hook(&format!("{path}[{n}]"), hook)),
             Value::String(_) => self.hook(path, list),
-            _ => Err(Problem::new(path, "expected a list of hooks")),
+            _ => Err(Fault::new(path, "expected a list of hooks")),
         }
     }
 
-    fn hook(&mut self, path: &str, written: &Value) -> Result<(), Problem> {
+    fn hook(&mut self, path: &str, written: &Value) -> Result<(), Fault> {
         let hook = match written {
             Value::String(name) => {
                 let check = WrittenCheck::named(path, name);
@@ -244,27 +224,27 @@ impl Reader {
                 let settings = self.settings(path, hook)?;
                 let checks = checks(path, hook)?;
                 if checks.len() > MAX_IN_ONE_PLACE {
-                    return Err(Problem::new(path, format!("more than {MAX_IN_ONE_PLACE} checks")));
+                    return Err(Fault::new(path, format!("more than {MAX_IN_ONE_PLACE} checks")));
                 }
                 WrittenHook { checks, ..settings }
             }
-            _ => return Err(Problem::new(path, "expected a hook, or the name of a rule, a group or a profile")),
+            _ => return Err(Fault::new(path, "expected a hook, or the name of a rule, a group or a profile")),
         };
         self.out.push(hook);
         Ok(())
     }
 
-    fn settings(&self, path: &str, hook: &Map<String, Value>) -> Result<WrittenHook, Problem> {
+    fn settings(&self, path: &str, hook: &Map<String, Value>) -> Result<WrittenHook, Fault> {
         let id = match member(hook, "id") {
             None | Some(Value::Null) => format!("{}_guardrail_{:03}", self.side, self.out.len()),
             Some(Value::String(id)) => id.clone(),
-            Some(_) => return Err(Problem::new(format!("{path}.id"), "expected a text")),
+            Some(_) => return Err(Fault::new(format!("{path}.id"), "expected a text")),
         };
         let kind = match member(hook, "type").and_then(Value::as_str) {
             None => self.kind,
             Some("guardrail") => "guardrail",
             Some("mutator") => "mutator",
-            Some(_) => return Err(Problem::new(format!("{path}.type"), "expected `guardrail` or `mutator`")),
+            Some(_) => return Err(Fault::new(format!("{path}.type"), "expected `guardrail` or `mutator`")),
         };
         let flag = |name: &str| flag(path, hook, name);
         let action = action(path, hook)?.or(self.on_fail).or(flag("deny")?.then_some(Action::Block));
@@ -292,11 +272,11 @@ impl WrittenCheck {
 }
 
 /// The checks of a hook that are on: listed, or each under its id, or the one thing that the hook's own id names.
-fn checks(path: &str, hook: &Map<String, Value>) -> Result<Vec<WrittenCheck>, Problem> {
+fn checks(path: &str, hook: &Map<String, Value>) -> Result<Vec<WrittenCheck>, Fault> {
     let mut out = Vec::new();
     if let Some(listed) = hook.get("checks") {
         let path = format!("{path}.checks");
-        let listed = listed.as_array().ok_or_else(|| Problem::new(&path, "expected a list of checks"))?;
+        let listed = listed.as_array().ok_or_else(|| Fault::new(&path, "expected a list of checks"))?;
         for (n, check) in listed.iter().enumerate() {
             out.extend(listed_check(format!("{path}[{n}]"), check)?);
         }
@@ -305,7 +285,7 @@ fn checks(path: &str, hook: &Map<String, Value>) -> Result<Vec<WrittenCheck>, Pr
     let known = |key: &str| SETTINGS.contains(&key) || SETTINGS.iter().any(|name| camel_case(name) == key);
     let mut keyed = hook.iter().filter(|(key, _)| !known(key)).peekable();
     if keyed.peek().is_none() {
-        let name = member(hook, "id").and_then(Value::as_str).ok_or_else(|| Problem::new(path, "there is no check in it"))?;
+        let name = member(hook, "id").and_then(Value::as_str).ok_or_else(|| Fault::new(path, "there is no check in it"))?;
         return Ok(vec![WrittenCheck::named(path, name)]);
     }
     for (id, parameters) in keyed {
@@ -319,9 +299,9 @@ fn checks(path: &str, hook: &Map<String, Value>) -> Result<Vec<WrittenCheck>, Pr
 }
 
 /// One check of a list; `None` if it is off.
-fn listed_check(path: String, written: &Value) -> Result<Option<WrittenCheck>, Problem> {
-    let check = written.as_object().ok_or_else(|| Problem::new(&path, "expected a check with an `id`"))?;
-    let id = check.get("id").and_then(Value::as_str).ok_or_else(|| Problem::new(&path, "the check has no `id`"))?.to_owned();
+fn listed_check(path: String, written: &Value) -> Result<Option<WrittenCheck>, Fault> {
+    let check = written.as_object().ok_or_else(|| Fault::new(&path, "expected a check with an `id`"))?;
+    let id = check.get("id").and_then(Value::as_str).ok_or_else(|| Fault::new(&path, "the check has no `id`"))?.to_owned();
     if !flag_or(&path, check, "is_enabled", true)? {
         return Ok(None);
     }
@@ -331,39 +311,37 @@ fn listed_check(path: String, written: &Value) -> Result<Option<WrittenCheck>, P
 }
 
 /// Parameters are an object; `null` and `true` stand for none.
-fn parameters_of(path: &str, written: Option<&Value>) -> Result<Map<String, Value>, Problem> {
+fn parameters_of(path: &str, written: Option<&Value>) -> Result<Map<String, Value>, Fault> {
     match written {
         None | Some(Value::Null | Value::Bool(true)) => Ok(Map::new()),
         Some(Value::Object(parameters)) => Ok(parameters.clone()),
-        Some(_) => Err(Problem::new(path, "expected an object of parameters")),
+        Some(_) => Err(Fault::new(path, "expected an object of parameters")),
     }
 }
 
-fn flag(path: &str, object: &Map<String, Value>, name: &str) -> Result<bool, Problem> {
+fn flag(path: &str, object: &Map<String, Value>, name: &str) -> Result<bool, Fault> {
     flag_or(path, object, name, false)
 }
 
 /// A switch. Configs that people have typed into forms write it as a text, too.
-fn flag_or(path: &str, object: &Map<String, Value>, name: &str, default: bool) -> Result<bool, Problem> {
+fn flag_or(path: &str, object: &Map<String, Value>, name: &str, default: bool) -> Result<bool, Fault> {
     match member(object, name) {
         None | Some(Value::Null) => Ok(default),
         Some(Value::Bool(flag)) => Ok(*flag),
         Some(Value::String(text)) if text == "true" || text == "false" => Ok(text == "true"),
-        Some(_) => Err(Problem::new(format!("{path}.{name}"), "expected `true` or `false`")),
+        Some(_) => Err(Fault::new(format!("{path}.{name}"), "expected `true` or `false`")),
     }
 }
 
 /// `on_fail` as a word, where it is one.
-fn action(path: &str, object: &Map<String, Value>) -> Result<Option<Action>, Problem> {
+fn action(path: &str, object: &Map<String, Value>) -> Result<Option<Action>, Fault> {
     match member(object, "on_fail") {
         None | Some(Value::Null | Value::Object(_)) => Ok(None),
         Some(word) => match word.as_str() {
             Some("block" | "deny") => Ok(Some(Action::Block)),
             Some("warn" | "log") => Ok(Some(Action::Warn)),
             Some("replace" | "redact") => Ok(Some(Action::Replace)),
-            _ => {
-                Err(Problem::new(format!("{path}.on_fail"), "expected `block`, `warn`, `replace`, or an object with `feedback`"))
-            }
+            _ => Err(Fault::new(format!("{path}.on_fail"), "expected `block`, `warn`, `replace`, or an object with `feedback`")),
         },
     }
 }

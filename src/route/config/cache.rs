@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Problem;
+use super::Fault;
 
 /// How alike requests must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +33,12 @@ impl CacheChoice {
     }
 
     /// Reads `"simple"`, or `{"mode": "semantic", "max_age": 3600, "similarity_threshold": 0.95}`.
-    pub(super) fn read(written: &Value) -> Result<Self, Problem> {
+    pub(super) fn read(written: &Value) -> Result<Self, Fault> {
         if let Some(mode) = written.as_str() {
             return Ok(Self { mode: named(mode, "")?, ..Self::default() });
         }
         let Some(members) = written.as_object() else {
-            return Err(Problem::new("", "is `simple`, `semantic`, or an object with a `mode`"));
+            return Err(Fault::new("", "is `simple`, `semantic`, or an object with a `mode`"));
         };
         let mode = members.get("mode").filter(|mode| !mode.is_null());
         let mode = mode.map(|mode| named(mode.as_str().unwrap_or_default(), "mode")).transpose()?.flatten();
@@ -46,7 +46,7 @@ impl CacheChoice {
         let max_age = max_age.map(|age| {
             let seconds = age.as_f64().or_else(|| age.as_str()?.parse().ok());
             let age = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-            age.ok_or_else(|| Problem::new("max_age", "is a number of seconds, such as 3600"))
+            age.ok_or_else(|| Fault::new("max_age", "is a number of seconds, such as 3600"))
         });
         let threshold =
             ["similarity_threshold", "threshold"].iter().find_map(|key| members.get(*key)).filter(|value| !value.is_null());
@@ -54,18 +54,18 @@ impl CacheChoice {
             #[expect(clippy::cast_possible_truncation, reason = "seven digits of a similarity are more than it has")]
             let threshold =
                 threshold.as_f64().filter(|threshold| (0.0..=1.0).contains(threshold)).map(|threshold| threshold as f32);
-            threshold.ok_or_else(|| Problem::new("similarity_threshold", "is a similarity from 0 to 1; higher is stricter"))
+            threshold.ok_or_else(|| Fault::new("similarity_threshold", "is a similarity from 0 to 1; higher is stricter"))
         });
         Ok(Self { mode, max_age: max_age.transpose()?, threshold: threshold.transpose()? })
     }
 }
 
-fn named(mode: &str, path: &str) -> Result<Option<Named>, Problem> {
+fn named(mode: &str, path: &str) -> Result<Option<Named>, Fault> {
     match mode {
         "simple" => Ok(Some(Named::Simple)),
         "semantic" => Ok(Some(Named::Semantic)),
         "" | "off" | "none" | "disabled" => Ok(None),
-        other => Err(Problem::new(path, format!("`{other}` is neither `simple` nor `semantic`"))),
+        other => Err(Fault::new(path, format!("`{other}` is neither `simple` nor `semantic`"))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use fancy_regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
-use super::Problem;
+use super::Fault;
 use crate::wire::json::{self, Kind};
 
 /// How far an expression of a client's may backtrack before it counts as not matching.
@@ -56,16 +56,16 @@ const OPERATORS: &str = "the operators are $eq, $ne, $gt, $gte, $lt, $lte, $in, 
 
 impl Condition {
     /// Compiles a query; all of its keys must hold, those beside `$and` and `$or` too.
-    pub(super) fn compile(query: &Value, path: &str) -> Result<Self, Problem> {
+    pub(super) fn compile(query: &Value, path: &str) -> Result<Self, Fault> {
         let members =
-            query.as_object().ok_or_else(|| Problem::new(path, "a query is an object, such as {\"metadata.plan\": \"paid\"}"))?;
+            query.as_object().ok_or_else(|| Fault::new(path, "a query is an object, such as {\"metadata.plan\": \"paid\"}"))?;
         let all = members.iter().map(|(key, value)| Self::member(key, value, &format!("{path}.{key}")));
         Ok(Self::All(all.collect::<Result<_, _>>()?))
     }
 
-    fn member(key: &str, value: &Value, path: &str) -> Result<Self, Problem> {
+    fn member(key: &str, value: &Value, path: &str) -> Result<Self, Fault> {
         let joined = || {
-            let queries = value.as_array().ok_or_else(|| Problem::new(path, "is a list of queries"))?;
+            let queries = value.as_array().ok_or_else(|| Fault::new(path, "is a list of queries"))?;
             queries
                 .iter()
                 .enumerate()
@@ -76,7 +76,7 @@ impl Condition {
             "$and" => Ok(Self::All(joined()?)),
             "$or" => Ok(Self::Any(joined()?)),
             _ => {
-                let field = Field::named(key).ok_or_else(|| Problem::new(path, format!("there is no such field; {FIELDS}")))?;
+                let field = Field::named(key).ok_or_else(|| Fault::new(path, format!("there is no such field; {FIELDS}")))?;
                 let tests = match value {
                     Value::Object(operators) => tests(operators, path)?,
                     scalar => vec![Test::Equal(text(scalar, path)?)],
@@ -131,10 +131,10 @@ impl Field {
 }
 
 impl Test {
-    fn compile(operator: &str, value: &Value, path: &str) -> Result<Self, Problem> {
-        let number = || number(value).ok_or_else(|| Problem::new(path, "is compared with a number"));
+    fn compile(operator: &str, value: &Value, path: &str) -> Result<Self, Fault> {
+        let number = || number(value).ok_or_else(|| Fault::new(path, "is compared with a number"));
         let texts = || {
-            let items = value.as_array().ok_or_else(|| Problem::new(path, "is a list of values"))?;
+            let items = value.as_array().ok_or_else(|| Fault::new(path, "is a list of values"))?;
             items.iter().enumerate().map(|(n, item)| text(item, &format!("{path}[{n}]"))).collect::<Result<Vec<_>, _>>()
         };
         Ok(match operator {
@@ -149,9 +149,9 @@ impl Test {
             "$regex" => {
                 let pattern = text(value, path)?;
                 let built = RegexBuilder::new(&pattern).backtrack_limit(MAX_BACKTRACKS).build();
-                Self::Matches(Box::new(built.map_err(|error| Problem::new(path, format!("is no regular expression: {error}")))?))
+                Self::Matches(Box::new(built.map_err(|error| Fault::new(path, format!("is no regular expression: {error}")))?))
             }
-            _ => return Err(Problem::new(path, format!("there is no such operator; {OPERATORS}"))),
+            _ => return Err(Fault::new(path, format!("there is no such operator; {OPERATORS}"))),
         })
     }
 
@@ -172,9 +172,9 @@ impl Test {
     }
 }
 
-fn tests(operators: &Map<String, Value>, path: &str) -> Result<Vec<Test>, Problem> {
+fn tests(operators: &Map<String, Value>, path: &str) -> Result<Vec<Test>, Fault> {
     if operators.is_empty() {
-        return Err(Problem::new(path, format!("says nothing; {OPERATORS}")));
+        return Err(Fault::new(path, format!("says nothing; {OPERATORS}")));
     }
     operators.iter().map(|(operator, value)| Test::compile(operator, value, &format!("{path}.{operator}"))).collect()
 }
@@ -184,12 +184,12 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 /// Metadata are text: `5` and `"5"` are the same here.
-fn text(value: &Value, path: &str) -> Result<String, Problem> {
+fn text(value: &Value, path: &str) -> Result<String, Fault> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(bool) => Ok(bool.to_string()),
-        _ => Err(Problem::new(path, "is compared with a text, a number or a boolean")),
+        _ => Err(Fault::new(path, "is compared with a text, a number or a boolean")),
     }
 }
 

@@ -14,10 +14,10 @@ mod overrides;
 pub(super) mod plan;
 mod written;
 
+pub use crate::diagnostics::Fault;
 pub use cache::{CacheChoice, Named};
 pub use condition::Facts;
 pub use overrides::Overrides;
-pub use written::Problem;
 
 use condition::{Condition, Field};
 use written::Written;
@@ -179,7 +179,7 @@ enum Pick {
 
 impl Config {
     /// Compiles a config. `base` is what the request's headers say, for targets that name neither provider nor key.
-    pub fn compile(config: Value, base: &Spec, resolve: Resolve<'_>) -> Result<Self, Vec<Problem>> {
+    pub fn compile(config: Value, base: &Spec, resolve: Resolve<'_>) -> Result<Self, Vec<Fault>> {
         let written = Written::read(config).map_err(|problem| vec![problem])?;
         let mut compiler = Compiler { resolve, problems: Vec::new(), ignored: Vec::new(), targets: 0 };
         let root = compiler.node(written, base, "", 0);
@@ -190,7 +190,7 @@ impl Config {
     }
 
     /// A config of nothing but a target.
-    pub fn single(base: &Spec, resolve: Resolve<'_>) -> Result<Self, Vec<Problem>> {
+    pub fn single(base: &Spec, resolve: Resolve<'_>) -> Result<Self, Vec<Fault>> {
         Self::compile(Value::Object(Map::new()), base, resolve)
     }
 
@@ -213,14 +213,14 @@ impl Node {
 
 struct Compiler<'r> {
     resolve: Resolve<'r>,
-    problems: Vec<Problem>,
+    problems: Vec<Fault>,
     ignored: Vec<String>,
     targets: usize,
 }
 
 impl Compiler<'_> {
     fn problem(&mut self, path: &str, key: &str, message: impl Into<String>) {
-        self.problems.push(Problem::new(joined(path, key), message));
+        self.problems.push(Fault::new(joined(path, key), message));
     }
 
     fn node(&mut self, mut written: Written, above: &Spec, path: &str, depth: usize) -> Option<Node> {
@@ -338,7 +338,7 @@ impl Compiler<'_> {
         }
         let spec = Spec { virtual_key: Some(name.to_owned()), provider: None, api_key: None, custom_host: None, ..spec.clone() };
         if (self.resolve)(&spec).is_err() {
-            self.problems.push(Problem::new(at, format!("no target and no virtual key is called `{name}`")));
+            self.problems.push(Fault::new(at, format!("no target and no virtual key is called `{name}`")));
             return None;
         }
         let node =
@@ -358,7 +358,7 @@ impl Compiler<'_> {
         match (self.resolve)(spec) {
             Ok(destination) => Some(Arc::new(Target::new(spec, destination, name, path))),
             Err(message) => {
-                self.problems.push(Problem::new(path, message));
+                self.problems.push(Fault::new(path, message));
                 None
             }
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::Problem;
+use super::Fault;
 use crate::wire::Json;
 
 /// What the rules have read, or what decides how the answer comes: a config does not change it behind their backs.
@@ -23,7 +23,7 @@ impl Overrides {
         set: Option<Map<String, Value>>,
         fill: Option<Map<String, Value>>,
         drop: Option<Vec<String>>,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, Fault> {
         let overrides = Self { set: set.unwrap_or_default(), fill: fill.unwrap_or_default(), drop: drop.unwrap_or_default() };
         let keys = [("override_params", &overrides.set), ("default_params", &overrides.fill)];
         let mut keys: Vec<_> =
@@ -34,7 +34,7 @@ impl Overrides {
             if speaks || SETTLED.contains(&key.as_str()) {
                 let message =
                     "guardrails have read this field of the request; a config does not change it. Change the request itself";
-                return Err(Problem::new(format!("{list}.{key}"), message));
+                return Err(Fault::new(format!("{list}.{key}"), message));
             }
         }
         Ok(overrides)

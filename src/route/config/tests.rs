@@ -33,7 +33,7 @@ fn atlas() -> Atlas {
     Atlas { vault: Vault::open(&keys), keys: BTreeMap::from([("mistral-ai".to_owned(), "m".to_owned().into())]), default }
 }
 
-fn compile(config: Value) -> Result<Config, Vec<Problem>> {
+fn compile(config: Value) -> Result<Config, Vec<Fault>> {
     Config::compile(config, &Spec::default(), &|spec| atlas().find(spec))
 }
 

@@ -1,34 +1,10 @@
 //! A Portkey config as clients and operators write it, in snake_case or camelCase.
 
-use std::fmt;
-
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What is wrong with a config, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// As in `targets[0].retry.attempts`; empty for the whole.
-    pub path: String,
-    /// What is wrong there, and what to write.
-    pub message: String,
-}
-
-impl Problem {
-    pub(super) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.path.as_str() {
-            "" => f.write_str(&self.message),
-            path => write!(f, "`{path}`: {}", self.message),
-        }
-    }
-}
+use crate::diagnostics::Fault;
 
 /// One level of a config: targets below it, or a target itself.
 #[derive(Debug, Default, Deserialize)]
@@ -119,13 +95,13 @@ const VERBATIM: [&str; 13] = [
 
 impl Written {
     /// Reads a config. The error names the place.
-    pub(super) fn read(config: Value) -> Result<Self, Problem> {
+    pub(super) fn read(config: Value) -> Result<Self, Fault> {
         if !config.is_object() {
-            return Err(Problem::new("", "a config is a JSON object, such as {\"provider\": \"openai\"}"));
+            return Err(Fault::new("", "a config is a JSON object, such as {\"provider\": \"openai\"}"));
         }
         serde_path_to_error::deserialize(snake_cased(config)).map_err(|error| {
             let path = error.path().to_string();
-            Problem::new(if path == "." { String::new() } else { path }, error.into_inner().to_string())
+            Fault::new(if path == "." { String::new() } else { path }, error.into_inner().to_string())
         })
     }
 }
